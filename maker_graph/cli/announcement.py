@@ -1,4 +1,4 @@
-"""What a person is told before a run's first call: what is to happen, with which chance, and what it may cost."""
+"""What a person is told before the first call of a run: what will happen, its chance of success, and its cost."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from maker_graph.runs import Run
 
 
 def announce(run: Run, *, quiet: bool) -> None:
-    """Say before the first call what is about to happen and what it may cost."""
+    """Tell what the run will do, how likely it is that no step is wrong, and what it may cost; `quiet` tells nothing."""
     if quiet:
         return
     settings, total, plan = run.settings, total_of(run.task), run.plan
@@ -39,7 +39,7 @@ def announce(run: Run, *, quiet: bool) -> None:
         draws.print(f"The chance that no step is wrong: {_stated(plan)}")
     elif total and not run.backing:
         draws.print(
-            "The chance that no step is wrong is not known, for nobody said how often this model errs on such samples: "
+            "The chance that no step is wrong is not known, because nobody said how often this model errs on this task: "
             "maker-graph calibrate measures it."
         )
     price = prices_of(settings, run.options).model
@@ -47,10 +47,12 @@ def announce(run: Run, *, quiet: bool) -> None:
     if price is not None and price != FREE and total is not None and cap is not None:
         calls = total * settings.k
         read = _prompt_tokens(run)
-        most = calls * price({"input": read, "cached": 0, "output": cap})  # each request has its own place among the tiers
+        most = calls * price(
+            {"input": read, "cached": 0, "output": cap}
+        )  # for each request by itself, as a price may depend on its length
         draws.print(
             f"Expected: {calls:,} calls{_more(settings)}; "
-            f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."
+            f"they cost up to ${most:,.2f} if every reply fills its {cap} tokens. --max-cost sets a limit."
         )
 
 
@@ -82,7 +84,7 @@ def _prompt_tokens(run: Run) -> int:
 
 
 def _stated(plan: dict[str, Any]) -> str:
-    """Return the chance of a plan in words, with what it rests on where that is much."""
+    """Return the chance of a plan in words, with what else it may be: at the worst, or if errors were independent."""
     likely, low = plan["p_full"], plan["p_full_low"]
     if low is not None and low < likely - WIDE:
         return f"{chance(likely)} by what was measured, {chance(low)} at the worst that its calibration leaves open."
@@ -91,14 +93,10 @@ def _stated(plan: dict[str, Any]) -> str:
 
 
 def announce_lookahead(run: Run, *, quiet: bool) -> None:
-    """Say how far a run looks ahead, who drafts, and what that costs."""
+    """Tell how far a run looks ahead, who drafts, and what it costs if a draft is wrong."""
     options = run.options
     if (options.lookahead or 1) == 1 or guarded(run.task).given is not None or quiet:
         return
     by = "the task itself" if isinstance(run.task, Predicts) else options.draft_model or run.settings.model
-    many = (
-        "as many microsteps at once as drafts deserve"
-        if options.lookahead == "auto"
-        else f"{options.lookahead} microsteps at once"
-    )
-    tell(f"Lookahead: {many}, drafted by {by}. Votes on what was drafted wrong are dropped, and paid for.")
+    many = "as many microsteps at once as pay off" if options.lookahead == "auto" else f"{options.lookahead} microsteps at once"
+    tell(f"Lookahead: {many}, drafted by {by}. Votes on a wrong draft are dropped, but paid for.")

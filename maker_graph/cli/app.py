@@ -1,7 +1,7 @@
 """The command itself: its help, its exit codes, and how it ends.
 
-A command returns its `Ending`, or raises. Here that becomes what is told, the object of `--json` and the exit code, whatever
-happens: there is no other place that ends a command.
+A command returns its `Ending`, or raises an error. This module makes of it what is told, the object of `--json` and the exit
+code. No other place ends a command.
 """
 
 import os
@@ -46,10 +46,10 @@ CONTRADICTED = 1
 """The exit code of a run whose answers break a rule, miss the goal, or are known to be wrong."""
 
 CRASHED = 70
-"""The exit code where something happened that nobody expected: an error in the program, or in the task."""
+"""The exit code of a crash: an error in maker_graph, or in the task."""
 
 TRACEBACK = "MAKER_GRAPH_TRACEBACK"
-"""The environment variable that shows where a crash happened."""
+"""The environment variable that has a crash told with its traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Ending:
 
     Attributes:
         code: the exit code.
-        reason: why it is not 0, in a sentence or two; None if it is.
-        result: what `--json` prints, beside the code and the reason.
+        reason: why the code is not 0, in a sentence or two; None if it is 0.
+        result: what `--json` prints beside the code and the reason.
     """
 
     code: int = 0
@@ -82,7 +82,7 @@ class _Command(TyperGroup):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> NoReturn:
         """Do what `args` say, and exit."""
         given = sys.argv[1:] if args is None else list(args)
-        as_json = "--json" in given  # who reads them takes them out
+        as_json = "--json" in given  # before they are read, which takes them out of the list
         with tolerant_streams():
             ending = self._ended(given, prog_name or "maker-graph")
             if as_json and ending is not None:
@@ -93,7 +93,7 @@ class _Command(TyperGroup):
         sys.exit(0 if ending is None else ending.code)
 
     def _ended(self, args: list[str], name: str) -> Ending | None:
-        """Do what `args` say; return how it ended, None if that was a help text."""
+        """Do what `args` say, and return how it ended; None after a help text."""
         try:
             with self.make_context(name, args) as context:
                 ending = self.invoke(context)
@@ -114,8 +114,8 @@ def _failed(error: MakerError) -> Ending:
 
 
 def _misused(error: Any) -> Ending:
-    """Return the ending for what Typer refuses: an option that is not there, a number that is none."""
-    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help, which has been shown
+    """Return the ending of a command line that Typer refuses: an unknown option, for example, or a value that is no number."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text, which has been shown
         return Ending(EXIT_CODES[UsageError], "There is no command.")
     reason = " ".join(str(error.format_message()).split())
     path = getattr(getattr(error, "ctx", None), "command_path", "maker-graph")
@@ -133,8 +133,8 @@ def _crashed(error: BaseException) -> Ending:
     if os.environ.get(TRACEBACK):
         tell(redacted("".join(traceback.format_exception(error)), keys))
     tell(
-        f"Error: this should not happen: {reason}{where}. What was committed is kept. It is an error in a task of your own, or "
-        f"in maker_graph: then please report it to the maintainers, with all that {TRACEBACK}=1 shows."
+        f"Error: this should not happen: {reason}{where}. All committed steps are kept. The error is in a task of your own, or "
+        f"in maker_graph. In the second case, please report it to the maintainers, with all that {TRACEBACK}=1 shows."
     )
     return Ending(CRASHED, reason)
 
@@ -145,9 +145,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Solve long tasks by small voted steps (MAKER, arXiv 2511.09030).",
-    epilog="Exit codes: 0 done, 1 contradicted by the task's rules, goal or truth (of verify also: not over), 2 wrong usage, "
-    "3 undecided step, or steps left open, 4 limit reached, 5 provider failure, or journal out of reach, 6 damaged run, 70 a "
-    "crash, 130 interrupted. "
-    "After 3, 4, 5, 70 and 130 the run can be resumed.",
+    help="Solve long tasks in small steps, each decided by votes (MAKER, arXiv 2511.09030).",
+    epilog="Exit codes: 0 done; 1 contradicted by the task's rules, goal or truth (of verify also: the run is not over); "
+    "2 wrong usage; 3 a step is undecided, or steps are left open; 4 a limit is reached; 5 the provider or a part of the task "
+    "failed, or the journal is out of reach; 6 the run is damaged; 70 a crash; 130 interrupted, or another process took the "
+    "run over. After 3, 4, 5, 70 and 130 the run can be resumed.",
 )

@@ -1,4 +1,4 @@
-"""How a person is asked at the terminal: a question on standard error, and a line that is typed."""
+"""Asking a person at the terminal: the question is on standard error, and the answer is a line that is typed."""
 
 import io
 import sys
@@ -9,7 +9,7 @@ from maker_graph.core.characters import visible
 
 
 def read_anything() -> None:
-    """Let standard input hold what is no text, which is refused as an answer then."""
+    """Let standard input hold bytes that are no text: they are refused as an answer later, and are no crash here."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")
 
@@ -23,7 +23,7 @@ def typed_line() -> str | None:
 
 
 def question_lines(question: Sequence[tuple[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the last message of a question, as they are shown."""
+    """Yield the lines of the last message of a question, indented for the terminal."""
     for _, content in question[-1:]:
         for line in str(content).splitlines():
             yield f"  {visible(line)}"

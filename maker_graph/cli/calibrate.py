@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from maker_graph.tasks.loading import LoadedTask
 
 SAMPLES_AT_EACH = 8
-"""Samples of each step at each temperature, if nothing else is said: five that agree must be seen."""
+"""Samples of each step by default, if temperatures are compared. There must be enough to see five that agree."""
 
 
 @app.command(
@@ -39,60 +39,76 @@ SAMPLES_AT_EACH = 8
 def calibrate_command(
     task: opt.TaskName,
     model: Annotated[
-        list[str], typer.Option(help="provider:model, sim:PROFILE, or tiny; several are compared, give the option for each.")
+        list[str],
+        typer.Option(help="The model: provider:model, sim:PROFILE, or tiny. Repeat --model to compare several."),
     ],
-    steps: Annotated[int, typer.Option(help="Random steps that are asked; all, if the task has no more.", min=1)] = 1000,
+    steps: Annotated[int, typer.Option(help="How many random steps are asked; all, if the task has no more.", min=1)] = 1000,
     samples: Annotated[
         int | None,
         typer.Option(
-            help="Of each step; two show how errors are correlated, more show it better. Default: 2; 8 at --temperatures."
+            help="How many samples of each step are drawn. Two show how errors are correlated, more show it better. "
+            "Default: 2; with --temperatures 8."
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where all of it is kept. Default: calibration-TASK.jsonl.")
+        Path | None, typer.Option(metavar="FILE", help="Where the samples are kept. Default: calibration-TASK.jsonl.")
     ] = None,
     disks: opt.Disks = None,
     source: opt.Source = None,
     sets: opt.Sets = None,
     part: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which part of the task is asked, if models vote on several.")
+        str | None, typer.Option(metavar="NAME", help="The part of the task that is asked, if models vote on several.")
     ] = None,
     temperature: opt.TemperatureOption = "auto",
     temperatures: Annotated[
         str | None,
         typer.Option(
             metavar="T,T,...",
-            help="Ask the same steps at each of these temperatures, all samples alike, and compare. A file for each. Three or "
-            "more in --temperature mean the same.",
+            help="Ask the same steps at each of these temperatures, and compare them. Each has a file of its own. Three or "
+            "more numbers in --temperature mean the same.",
         ),
     ] = None,
     labelled: Annotated[
         Path | None,
         typer.Option(
-            metavar="LABELS", help="Ask the steps of a file of labels (maker-graph label), and hold samples against these."
+            metavar="LABELS", help="Ask the steps of a file of maker-graph label, and compare the samples with its labels."
         ),
     ] = None,
     max_tokens: opt.MaxTokens = None,
     check: opt.Check = True,
     variants: Annotated[
         bool,
-        typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, and show how alike they err."),
+        typer.Option(
+            "--variants", help="Ask each sample one of the task's equivalent questions, and show how alike the errors are."
+        ),
     ] = False,
     stop: opt.StopAt = None,
     structured: opt.Structured = False,
     emit: opt.EmitBy = None,
     truth: Annotated[
-        bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
+        bool,
+        typer.Option("--truth/--no-truth", help="Compare the samples with the right answers, or only with each other."),
     ] = True,
     target: opt.Target = TARGET,
     seed: Annotated[
-        int | None, typer.Option(help="Which steps are drawn; for models that ship or are simulated, also which samples.")
+        int | None,
+        typer.Option(help="The seed of the draw of the steps, and of the samples of models that ship or are simulated."),
     ] = None,
-    max_cost: opt.MaxCost = None,
-    max_calls: opt.MaxCalls = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes at work, in all calls.", min=0)] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(help="Stop before more USD than this are spent, by all commands on the same file together.", min=0),
+    ] = None,
+    max_calls: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop before more requests than this are made, failed ones included. Counted like --max-cost.", min=0
+        ),
+    ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Stop after this many minutes of work. Counted like --max-cost.", min=0)
+    ] = None,
     price: opt.OwnPrice = None,
-    concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
+    concurrency: Annotated[int, typer.Option(help="The most samples in flight at once.", min=1)] = 16,
     rpm: opt.Rpm = None,
     timeout: opt.Timeout = None,
     patience: opt.Patience = PATIENCE / 60,
@@ -175,26 +191,26 @@ def calibrate_command(
 
 
 def _prices(models: Sequence[str], emit: str | None, own: str | None, max_cost: float | None) -> "dict[str, Price | None]":
-    """Return what a request of each model costs, and one of whoever writes the answers; None if that is not known.
+    """Return the price of each model, and of the one that writes the answers down; None if it is not known.
 
     Raises:
-        UsageError: a price is of a model that is not asked, or is needed and not known.
+        UsageError: there is a price for a model that is not asked, or one is needed and not known.
     """
     from maker_graph.models.pricing import other_price, own_prices, price_for
 
     said, how = own_prices(own), emit_of(emit)
     writers = [] if how is None or how.writer is None else [how.writer]
     if strange := sorted(said.keys() - {"", *models, *writers}):
-        raise UsageError(f"--price names {strange[0]}, which is not asked: {', '.join([*models, *writers])} are.")
+        raise UsageError(f"--price names {strange[0]}, which is not asked. Asked are: {', '.join([*models, *writers])}.")
     prices = {name: other_price(name, max_cost, said.get(name)) for name in writers}
     return prices | {name: price_for(name, said.get(name, said.get("")), max_cost) for name in models}
 
 
 def _labels_of(file: Path, loaded: "LoadedTask", part: str, among: Sequence[int]) -> tuple[dict[int, str | None], str]:
-    """Return what the labels in a file say, by step, and what they are for.
+    """Return the labels in a file by their steps, and what they are for.
 
     Raises:
-        UsageError: it is no such file, or of another task.
+        UsageError: it is no file of labels, or one of another task.
     """
     from maker_graph.calibration.steps import labelled_steps
     from maker_graph.run.labels import read_labels
@@ -212,10 +228,10 @@ def _see_options(models: Sequence[str], temperature: str, temperatures: str | No
     if samples < 2:
         raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
     if temperatures is not None and temperature != "auto":
-        raise UsageError("--temperature is how a run samples, --temperatures are several to compare: give one of them.")
+        raise UsageError("--temperature is for one measurement, --temperatures compares several: give one of them.")
     if temperatures is None and temperature == "auto" and len({info_of(name).temperature for name in models}) > 1:
-        raise UsageError("These models are sampled at different temperatures: say with --temperature at which all of them are.")
+        raise UsageError("By default these models have different temperatures: give one for all of them with --temperature.")
     from maker_graph.models.pricing import own_prices
 
     if "" in own_prices(price) and len(models) > 1:
-        raise UsageError("--price says what one model costs: of several, say 'model=IN,OUT; model=IN,OUT'.")
+        raise UsageError("--price IN,OUT is for one model: for several, give 'MODEL=IN,OUT; MODEL=IN,OUT'.")

@@ -1,4 +1,4 @@
-"""What a calibration has measured, as a person reads it."""
+"""What a calibration has measured, shown to a person."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
 from maker_graph.calibration.votes import in_words
-from maker_graph.cli.output import facts, show, shown, tell
+from maker_graph.cli.output import counted, facts, show, shown, tell
 from maker_graph.cli.progress import Bar
 from maker_graph.core.spending import Account
 from maker_graph.models.calls import Calls
@@ -21,18 +21,18 @@ from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import sample_cost
 
 NEARLY_COPIES = 0.95
-"""Of the pairs of samples of one step: beyond it agreement says little."""
+"""If a larger share of the pairs of samples of one step is alike, their agreement says little."""
 
 
 def calls_of(rpm: float | None, timeout: float | None, patience: float) -> Calls:
-    """Return how the requests of one model are made; `patience` is in minutes."""
+    """Return how the requests of one model are made: `rpm` a minute at most, `timeout` in seconds, `patience` in minutes."""
     how = Calls(gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell))
     return {**how, "timeout": timeout or "auto", "patience": 60 * patience}
 
 
 @contextmanager
 def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Show a live bar of the steps of one model; yield what is told of each."""
+    """Show a live bar of the steps of one model; yield the function to call after each step."""
     if quiet:
         yield lambda: None
         return
@@ -42,7 +42,7 @@ def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterato
 
 
 def spent_on(account: Account) -> dict[str, Any]:
-    """Return what a calibration has spent in all its calls, with what may have been under way when one was killed."""
+    """Return what a calibration has spent; `unsettled` is what was under way when a command was killed, and may be paid for."""
     spent, unsettled = account.spent, account.unsettled
     return {
         "calls": spent.calls,
@@ -64,7 +64,7 @@ def show_results(request: CalibrationRequest, results: list[Result], out: Path, 
 
 
 def show_temperatures(worth: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> None:
-    """Print what passing would be worth at each temperature, and how to plan with that."""
+    """Print what agreement is worth at each temperature, and the command that plans with it."""
     table = Table(title="The same steps at each temperature: wrong (decided) if so many agree", title_justify="left", box=None)
     ks = [each["k"] for each in worth[0]["agreed"]] if worth else []
     for name in ("Model", "Temperature", "Right", "Correlation", "Alike", *(f"{k} of {k}" for k in ks)):
@@ -76,7 +76,7 @@ def show_temperatures(worth: Sequence[Mapping[str, Any]], files: Sequence[Path])
         table.add_row(shown(each["model"]), at, _percent(each["right"]), rho, _percent(each["alike"]), *agreed)
     show(table)
     if any((each["alike"] or 0.0) > NEARLY_COPIES for each in worth):
-        show(f"Where more than {NEARLY_COPIES:.0%} are alike, samples are nearly copies: that they agree says little.")
+        show(f"Where more than {NEARLY_COPIES:.0%} are alike, samples are nearly copies, and their agreement says little.")
     show(f"Plan with them: maker-graph plan {' '.join(f'--labelled {file}' for file in files)} --target .98")
 
 
@@ -101,7 +101,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
             ),
         )
         if shares.wrong:
-            yield "", f"it proved a wrong answer on {shares.wrong:,} steps: mend verify, for a proof decides alone"
+            yield "", f"it proved a wrong answer on {counted(shares.wrong, 'step')}: mend verify, because a proof decides alone"
     if rho is not None:
         yield "Correlation", f"{rho.value:.4f} (95 %: {rho.low:.4f} to {rho.high:.4f}) within steps"
         pairs, agree = result.both_wrong
@@ -161,4 +161,4 @@ def _why(rows: list[dict[str, Any]]) -> str:
         other = others[0]
         text += f"; {other['result'].model} takes k = {other['k']} at ${other['cost_usd'] / other['samples']:.6f}"
     unable = [row["result"].model for row in rows if row["k"] is None]
-    return text + "." + (f" At the correlation measured no k reaches it with {', '.join(unable)}." if unable else "")
+    return text + "." + (f" At the measured correlation no k reaches the target with {', '.join(unable)}." if unable else "")

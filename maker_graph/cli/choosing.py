@@ -1,7 +1,7 @@
-"""`maker-graph run --labelled`: a model is measured on labelled rows before the run, and they choose what the run samples with.
+"""`maker-graph run --labelled`: a model is measured on labelled rows before the run, and they choose how the run samples.
 
-The command is the same each time. Where it stopped while it measured, it goes on measuring; where the run has begun, it goes on
-with that. So a run that is not named goes by the digest of all that was asked for.
+The same command goes on wherever it stopped: with the measuring, or with the run if that has begun. To find it again, a run
+without a name is named after the digest of all that was asked for.
 """
 
 import json
@@ -48,7 +48,7 @@ class ByLabels:
     """A run whose rule labelled rows choose.
 
     Attributes:
-        digest: of all that decides what is chosen.
+        digest: the digest of all that decides what is chosen.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class ByLabels:
 
         Args:
             loaded: the task, with its labelled rows.
-            voted: how a run votes, as `Run.create` takes it.
-            kept: what a run keeps and can be changed at a resume: limits, price, where the results go.
+            voted: how a run votes, as arguments of `Run.create`.
+            kept: what a run keeps and a resume may change: limits, price, where the results go.
             how: how the run goes on.
-            target: the share of the decided rows that is to be right; None is the default.
+            target: the share of the decided rows that must be right; None is the default.
             quiet: whether nothing is shown.
 
         Raises:
-            UsageError: something is said that labelled rows choose, or there are none.
+            UsageError: an option sets what labelled rows choose, or there are no labelled rows.
         """
         _see_left_to_labels(voted)
         self._loaded, self._kept, self._how, self._quiet = loaded, kept, how, quiet
@@ -83,11 +83,11 @@ class ByLabels:
         self.digest = digest_of(self._asked, PlanGoal(self._target))
 
     def run(self, home: Home) -> Run:
-        """Return the run, opened: the one that this very command has begun, or a new one, after what is measured first.
+        """Open the run and return it: the one that the same command began, or a new one after the measuring.
 
         Raises:
-            UsageError: a run of something else is there, or a setting is wrong.
-            MakerError: why it stopped while it measured; the same command goes on.
+            UsageError: another run is there, or a setting is wrong.
+            MakerError: the measuring stopped; the same command goes on.
         """
         if not home.is_there():
             self._see_run()
@@ -98,15 +98,15 @@ class ByLabels:
         if (note := run.note(NOTE)) is None or json.loads(note)["digest"] != self.digest:
             run.close()
             raise UsageError(
-                f"{home} is a run of something else: give another name to --run, or go on with it by maker-graph resume."
+                f"{home} is a run of something else: give another name with --run, or go on with it by maker-graph resume."
             )
         return run
 
     def _see_run(self) -> None:
-        """See, before anything is measured, that the run after it can be made, whatever rule is chosen.
+        """Check, before anything is measured, that the run can be made, whatever rule is chosen.
 
         Raises:
-            UsageError: it cannot: its results cannot be written, or a setting is wrong.
+            UsageError: the results cannot be written, or a setting is wrong.
         """
         how, task = self._sampling, self._rows.task
         first, *others = rungs_of(most_cautious(how, task), seed=how.seed, check=how.check)
@@ -116,18 +116,18 @@ class ByLabels:
         see_results(settings, options, self._loaded.task, OwnFiles(), force=self._kept["force"])
 
     def how(self, run: Run) -> Solving:
-        """Return how the run goes on, with what this command says of its limits and its results."""
+        """Return how the run goes on, with the limits and the places of results that this command gives."""
         kept = {name: value for name, value in self._kept.items() if value is not None}
         return Solving(**{**self._how, **kept, **self._left(run.note(NOTE))})  # type: ignore[typeddict-item]  # its own names
 
     def _left(self, note: str | None) -> dict[str, Any]:
-        """Return which limits the run has, after what the measuring has used up."""
+        """Return the limits of the run: what the measuring has left of those of the command."""
         used, kept = json.loads(note or "{}"), self._kept
         gone = {"max_cost": used["cost"], "max_calls": used["calls"], "max_minutes": used["seconds"] / 60}
         return {name: max(0, kept[name] - spent) for name, spent in gone.items() if kept[name] is not None}
 
     def _chosen(self, folder: Path) -> Chosen:
-        """Say what will be asked, ask it, and say what was chosen; the samples are kept in `folder`."""
+        """Tell what will be asked, ask it, and tell what was chosen. The samples are kept in `folder`."""
         if not self._quiet:
             for line in self._announced(folder):
                 tell(line)
@@ -172,11 +172,11 @@ class ByLabels:
         calls = samples * (1 if emit_of(how.emit) is None else 2)
         yield (
             f"Measured before the run: {how.samples} samples of each row at each of the temperatures {heats}, {calls:,} calls"
-            f"{self._most(samples)}. They are kept in {folder}. Where this command stops, call it again: nothing is paid twice."
+            f"{self._most(samples)}. They are kept in {folder}. If this command stops, give it again: nothing is paid twice."
         )
 
     def _most(self, samples: int) -> str:
-        """Return what so many samples may cost at most, in words; nothing if no price is known."""
+        """Return the most that `samples` samples may cost, in words; an empty text if no price is known."""
         (price, of_form), emit = self._sampling.prices(self._kept["price"]), emit_of(self._sampling.emit)
         if of_form is None or price is None or price == FREE or info_of(self._sampling.model).ships:
             return ""
@@ -192,13 +192,13 @@ class ByLabels:
 
 
 def _see_left_to_labels(voted: Mapping[str, Any]) -> None:
-    """See that nothing is said that labelled rows choose.
+    """Check that no option sets what labelled rows choose.
 
     Raises:
-        UsageError: something is.
+        UsageError: an option does.
     """
     if twice := [f"--{name.replace('_', '-')}" for name, default in _CHOSEN.items() if voted[name] != default]:
-        raise UsageError(f"--labelled chooses the rule, and what no vote decides goes to a person: leave out {twice[0]}.")
+        raise UsageError(f"--labelled chooses the rule, and leaves to a person what no vote decides: leave out {twice[0]}.")
     if not isinstance(voted["model"], str):
         raise UsageError("--labelled measures one model: name it with --model.")
 
@@ -215,32 +215,34 @@ _CHOSEN = {
     "rephrase": True,
     "escalate": None,
 }
-"""What labelled rows choose, or what a run has not that they chose for, each with its default."""
+"""The options that --labelled leaves at their defaults: labelled rows choose them, or the chosen rule does not use them."""
 
 
 def _sampling_of(voted: Mapping[str, Any]) -> Sampling:
-    """Return how the model is asked.
+    """Return how the model is asked for the labelled rows.
 
     Raises:
-        UsageError: the first sample is to have a temperature of its own, or none is to be sent.
+        UsageError: the first sample has a temperature of its own, or no temperature is sent.
     """
     heat = voted["temperature"]
     if heat is None or (heat != "auto" and heat[0] != heat[1]):
-        raise UsageError("--labelled asks all samples of a row at one temperature: give --temperature one number or none.")
+        raise UsageError(
+            "--labelled asks all samples of a row at one temperature: give --temperature one number, or leave it out."
+        )
     names = ("max_tokens", "check", "stop", "structured", "emit", "seed")
     heats = TEMPERATURES if heat == "auto" else heat[:1]
     return Sampling(voted["model"], heats, **{name: voted[name] for name in names})
 
 
 def _seconds(how: Solving) -> float | None:
-    """Return after how many seconds a request is given up; None if that follows what replies take."""
+    """Return the seconds after which a request is given up; None if that depends on how long replies take."""
     timeout = how["timeout"]
     return None if timeout == "auto" else timeout
 
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a live bar of the rows that are measured; yield what is told of them."""
+    """Show a live bar of the rows that are measured; yield the function that is told how many are done, of how many."""
     if quiet:
         yield lambda *_: None
         return

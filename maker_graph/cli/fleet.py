@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from maker_graph.tasks.loading import LoadedTask
 
 LOOK = 2.0
-"""Seconds between two looks at a fleet, from which its rate is taken."""
+"""Seconds between two looks at a fleet, which tell how many steps it decides a second."""
 
 FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the fleet.")]
 
@@ -48,17 +48,19 @@ FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the
 def submit_command(
     ctx: typer.Context,
     task: opt.TaskName,
-    fleet: Annotated[str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet; its runs are NAME-00000, ...")],
+    fleet: Annotated[
+        str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet. Its runs are NAME-00000 and so on.")
+    ],
     shards: Annotated[
-        int | None, typer.Option("--shards", help="Cut a task of independent items into so many runs.", min=1)
+        int | None, typer.Option("--shards", help="Cut a task of independent items into this many runs.", min=1)
     ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(
             "--runs",
             metavar="FILE",
-            help='In place of --shards: JSON Lines, a run each, with what is another than said here, such as {"seed": 7}; the '
-            'options of its task stand in "set".',
+            help="In place of --shards: a file of JSON Lines, one line for each run. A line holds the options that differ from "
+            'those of this command, such as {"seed": 7}. The options of its task are under "set".',
         ),
     ] = None,
     disks: opt.Disks = None,
@@ -87,25 +89,36 @@ def submit_command(
     draft_model: opt.DraftModel = None,
     on_doubt: opt.OnDoubtOption = None,
     max_cost: Annotated[
-        float | None, typer.Option(help="USD that all runs may spend together; submit again with a higher one to go on.", min=0)
+        float | None,
+        typer.Option(help="The most USD that all runs may spend together. To go on, submit again with a higher limit.", min=0),
     ] = None,
     max_calls: Annotated[
-        int | None, typer.Option(help="Requests that all runs may make together, failed ones included.", min=0)
+        int | None, typer.Option(help="The most requests that all runs may make together, failed ones included.", min=0)
     ] = None,
-    rpm: Annotated[float | None, typer.Option(help="Requests per minute of all workers together.", min=0.001)] = None,
-    max_minutes: opt.MaxMinutes = None,
-    max_steps: opt.MaxSteps = None,
+    rpm: Annotated[float | None, typer.Option(help="The most requests per minute of all workers together.", min=0.001)] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop each run after this many minutes of work.", min=0)] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop each run after this many steps. Default: as many as its task says, or 10,000,000 if it does not.", min=1
+        ),
+    ] = None,
     price: opt.OwnPrice = None,
     journal: opt.InJournal = None,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Make many runs in one journal, for workers on many machines. Doing it twice is doing it once."""
+    """Make many runs in one journal, for workers on many machines.
+
+    The same command may be given again. It makes no run twice, and gives the fleet its new limits.
+    """
     from maker_graph.fleet.submitting import shards_of, submit
     from maker_graph.journal.postgres.fleets import Limits
 
     address = _journal(journal)
     if (shards is None) == (runs is None):
-        raise UsageError("Give --shards N, which cuts a task of independent items, or --runs FILE, which names each run.")
+        raise UsageError(
+            "Give --shards N to cut a task of independent items into runs, or --runs FILE with a line for each run."
+        )
     loaded = opt.task_named(task, disks, source, sets)
     given = {**opt.voted_of(ctx.params, loaded), **opt.kept_of(ctx.params), "target": target}
     limits = Limits(max_calls, max_cost, rpm)
@@ -121,10 +134,10 @@ def submit_command(
 
 
 def _journal(address: str | None) -> str:
-    """Return the address of the journal.
+    """Return the address of the journal, which the option or the environment gives.
 
     Raises:
-        UsageError: nobody has said it, or it is none.
+        UsageError: neither gives one, or it is not an address.
     """
     from maker_graph.journal.postgres.connection import see_address
     from maker_graph.run.remote import JOURNAL
@@ -136,10 +149,10 @@ def _journal(address: str | None) -> str:
 
 
 def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "tuple[Settings, RunOptions, dict[str, str]]":
-    """Return the settings, options and first notes of a run of this task: it is made in a folder that goes at once.
+    """Return the settings, options and first notes of a run of this task. The run is made in a folder that is removed at once.
 
     Raises:
-        UsageError: something that is given is wrong.
+        UsageError: an option is wrong.
     """
     from maker_graph.run.drift import NOTE
     from maker_graph.runs import Run
@@ -153,10 +166,10 @@ def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> 
 
 
 def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "Iterator[NewRun]":
-    """Yield the runs that a file names, a line each.
+    """Yield the runs in a file, one for each line.
 
     Raises:
-        UsageError: it cannot be read, or a line is wrong; the text says which.
+        UsageError: the file cannot be read, or a line is wrong; the error says which.
     """
     from maker_graph.fleet.lines import lines_in
     from maker_graph.fleet.submitting import NewRun
@@ -167,7 +180,7 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
         try:
             options = {**(loaded.options if name == loaded.name else {}), **(line.set or {})}
             one = loaded if (name, options) == (loaded.name, loaded.options) else load_task(name, options)
-            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # its rungs say them
+            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # the rungs of the cascade name theirs
             settings, run_options, notes = _asked(one, {**given, **alone, **line.given()}, limits)
         except UsageError as error:
             raise UsageError(f"Line {number} of {file.name}: {error}") from None
@@ -179,10 +192,10 @@ def _tell_submitted(fleet: str, made: "Submitted") -> None:
     if made.made:
         tell(f"The fleet {fleet} has {counted(made.runs, 'run')}, {fleet}-00000 and so on. They wait for workers: {go_on}")
     elif made.limited:
-        again = f" {made.reopened:,} runs that had stopped go on: {go_on}" if made.reopened else ""
-        tell(f"The fleet {fleet} was there already. It has the new limits now.{again}")
+        again = f" Of its runs, {made.reopened:,} had stopped and can go on: {go_on}" if made.reopened else ""
+        tell(f"The fleet {fleet} was submitted already. It has the new limits now.{again}")
     else:
-        tell(f"The fleet {fleet} was submitted already, with the same settings: nothing is changed.")
+        tell(f"The fleet {fleet} was submitted already, with the same settings and limits: nothing has changed.")
 
 
 @app.command(
@@ -193,13 +206,17 @@ def _tell_submitted(fleet: str, made: "Submitted") -> None:
 def work_command(
     fleet: FleetName,
     at_once: Annotated[
-        int, typer.Option(help="Runs that each worker drives at once; the worker that was started last says it for all.", min=1)
+        int,
+        typer.Option(help="How many runs each worker drives at once. The worker that starts last sets it for all.", min=1),
     ] = 4,
     lease: Annotated[
-        float, typer.Option(help="Seconds for which a worker may be silent before others take its runs.", min=1, max=86_400)
+        float,
+        typer.Option(help="How many seconds a worker may be silent before others take its runs.", min=1, max=86_400),
     ] = 15.0,
-    engine: Annotated[str, typer.Option(metavar="dbos|ray", help="What keeps a living worker on each run.")] = "dbos",
-    stay: Annotated[bool, typer.Option("--stay", help="Wait for more when nothing is left to be done.")] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="dbos|ray", help="The engine that keeps a living worker on each run.")
+    ] = "dbos",
+    stay: Annotated[bool, typer.Option("--stay", help="When nothing is left to do, wait for more runs.")] = False,
     concurrency: opt.Concurrency = None,
     timeout: opt.Timeout = None,
     patience: opt.Patience = PATIENCE / 60,
@@ -211,7 +228,7 @@ def work_command(
     quiet: opt.Quiet = False,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Work on the runs of a fleet, beside other workers, until none is left that can be gone on with."""
+    """Work on the runs of a fleet, beside other workers, until none of them can go on."""
     from maker_graph.fleet.driving import Driving, Told
     from maker_graph.fleet.standing import Standing
     from maker_graph.fleet.working import work
@@ -236,7 +253,7 @@ def work_command(
     with _progress(fleet, quiet=quiet or (as_json and not sys.stderr.isatty())) as stands:
         finished = until_signal(worked(Told(stands, warn=tell)))
     if not finished:
-        tell(f"Interrupted. Other workers go on with its runs. Work on with: maker-graph work {fleet}")
+        tell(f"Interrupted. Other workers go on with the runs of this one. To go on here: maker-graph work {fleet}")
         return Ending(INTERRUPTED, "Interrupted.", {"fleet": fleet})
     return _ended(found[0], quiet=quiet or as_json)
 
@@ -244,11 +261,11 @@ def work_command(
 def _engine(name: str) -> "EngineName":
     if name in {"dbos", "ray"}:
         return name  # type: ignore[return-value]  # it is one of them
-    raise UsageError(f"--engine is dbos or ray, not {name!r}.")
+    raise UsageError(f"--engine must be dbos or ray, not {name!r}.")
 
 
 def _ended(now: "Standing", *, quiet: bool) -> Ending:
-    """Return how a worker ended that has nothing left to do, and tell what helps the runs that wait."""
+    """Return how a worker ended when no run could go on, and tell what helps the runs that wait."""
     if not quiet:
         show_standing(now, None)
     result = {**now.summary()}
@@ -262,7 +279,7 @@ def _ended(now: "Standing", *, quiet: bool) -> Ending:
 
 
 def show_standing(now: "Standing", rate: float | None) -> None:
-    """Show how a fleet stands; `rate` are its steps a second."""
+    """Show how a fleet stands; `rate` is its steps a second, None if that is not known."""
     found = now.summary()
     purse = found["purse"]
     of = "" if found["total"] is None else f" of {found['total']:,}"
@@ -280,7 +297,7 @@ def show_standing(now: "Standing", rate: float | None) -> None:
 
 
 def _waiting_lines(now: "Standing") -> "Iterator[str]":
-    """Yield why each run waits, and then for each of their states what helps."""
+    """Yield why each run waits, and then what helps the runs in each state."""
     from maker_graph.fleet.standing import todo, why
 
     for each in now.waiting:
@@ -295,7 +312,7 @@ def _limit(most: float | None, form: str) -> str:
 
 @contextmanager
 def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
-    """Show a live bar; yield what is told how the fleet stands."""
+    """Show a live bar; yield the function that is told how the fleet stands."""
     if quiet:
         yield lambda _: None
         return
@@ -315,7 +332,7 @@ def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None
 
 
 def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
-    """Say how a fleet stands."""
+    """Say how a fleet stands; `address` is that of its journal, or None for that of the environment."""
     from time import sleep
 
     from maker_graph.fleet.standing import standing_at
@@ -337,7 +354,9 @@ def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
 @app.command("seal", epilog="Example:\n\n  maker-graph seal rows --out clean.csv --journal postgresql://db/runs")
 def seal_command(
     fleet: FleetName,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results of all runs go, in order.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the results of all runs here, in their order.")
+    ] = None,
     provenance: opt.ProvenanceOption = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html, which needs maker-graph[plan].")
@@ -349,7 +368,7 @@ def seal_command(
     quiet: opt.Quiet = False,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Make one of a fleet that was cut from one task: its results in order, its figures and its report."""
+    """Put the runs of a fleet together that were cut from one task: one file of results, one summary and one report."""
     from maker_graph.fleet.sealing import seal
     from maker_graph.fleet.shards import shards_in
     from maker_graph.tasks.loading import load_task, runs_foreign_code
@@ -358,8 +377,8 @@ def seal_command(
     first = shards[0].settings
     if task is None and not trust and runs_foreign_code(first.task, first.options):
         raise UsageError(
-            f"{fleet} is a fleet of {first.task}, which is code that its journal names: name it (--task {first.task}), or "
-            "trust the journal (--trust)."
+            f"{fleet} is a fleet of {first.task}, which is code. To have it imported, name it (--task {first.task}), or trust "
+            "the journal that names it (--trust)."
         )
     whole = None if task is None else load_task(task, first.options)
     with replaying(None, quiet=quiet or as_json) as progress:

@@ -1,4 +1,4 @@
-"""`maker-graph label` and `audit`: what is right at steps that are drawn at random, and what that says of a run."""
+"""`maker-graph label` and `audit`: label steps that are drawn at random, and bound from that how much of a run is wrong."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -34,25 +34,27 @@ if TYPE_CHECKING:
     from maker_graph.run.labelling import Labelled, Labelling, Question
 
 LISTED = 5
-"""So many groups of steps that ask nearly the same are told."""
+"""At most this many groups, steps of a group, and wrong steps are told."""
 
-Random = Annotated[int, typer.Option("--random", metavar="N", help="Steps to label, those of earlier calls included.", min=0)]
+Random = Annotated[
+    int, typer.Option("--random", metavar="N", help="How many steps to label, with those of earlier calls.", min=0)
+]
 
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FILE", help="The file of labels: a new one, or an earlier one that is continued."),
+    typer.Option("--labels", metavar="FILE", help="The file of labels: a new file, or an earlier one that goes on."),
 ]
 
-Truth = Annotated[bool, typer.Option("--truth", help="Take what the task knows to be right, and ask nobody.")]
+Truth = Annotated[bool, typer.Option("--truth", help="Take the answers that the task knows to be right, and ask nobody.")]
 
 Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who answers. Default: the name of the user.")]
 
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="Of the draw. Default: a random one, which is kept in the file.", min=0)
+    int | None, typer.Option("--seed", help="The seed of the draw. Default: a random one, which is kept in the file.", min=0)
 ]
 
 Again = Annotated[
-    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step once more; its newest label holds.")
+    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step once more. Its newest label counts.")
 ]
 
 
@@ -67,7 +69,7 @@ def label_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Or name a --task."
+            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Without a run, give --task."
         ),
     ] = None,
     task: Annotated[
@@ -75,7 +77,7 @@ def label_command(
         typer.Option(
             "--task",
             metavar="TASK",
-            help="Without a run: hanoi, records, or your own as package.module:name. With one: its task, if that is yours.",
+            help="Without a run: hanoi, records, or your own as package.module:name. With a run: its task, if it is your own.",
         ),
     ] = None,
     disks: Disks = None,
@@ -86,8 +88,8 @@ def label_command(
         str,
         typer.Option(
             metavar="certify|choose|example",
-            help="What the labels are for: to certify; to choose a rule or a model by; to be shown to a model. Only the first "
-            "ones certify or audit.",
+            help="What the labels are for: to certify a run, to choose a rule or a model, or to be examples that a model is "
+            "shown. Only labels to certify can certify or audit.",
         ),
     ] = "certify",
     labels: LabelsFile = None,
@@ -102,24 +104,24 @@ def label_command(
 ) -> Ending:
     """Say what is right at steps that are drawn at random, without seeing what a model answered.
 
-    Type the answer as a model would reply, or as JSON; ? if you cannot say; nothing or q to stop. All that was answered is
+    Type the answer as a model would reply, or as JSON. Type ? if you cannot say, and nothing or q to stop. All answers are
     kept, and the same command goes on.
     """
     from maker_graph.run.label_lines import USES
     from maker_graph.run.labelling import label
 
     if use not in USES:
-        raise UsageError(f"--use is {', '.join(USES[:-1])} or {USES[-1]}, not {use!r}.")
+        raise UsageError(f"--use must be {', '.join(USES[:-1])} or {USES[-1]}, not {use!r}.")
     how = _how(random, labels, seed, again, who, truth=truth)
     if run is None:
         if journal is not None:
-            raise UsageError("--journal says where a run is: name the run.")
+            raise UsageError("--journal says where a run is: name the run, or leave it out.")
         if task is None:
             raise UsageError("Name a run, or a task with --task.")
         found = label(task_named(task, disks, source, sets), how, use, check=check)
         return _labelled(found, as_json=as_json)
     if disks is not None or source is not None or sets:
-        raise UsageError("A run has its options already: leave out --disks, --input and --set, or name only a --task.")
+        raise UsageError("A run has its options already: leave out --disks, --input and --set, or name a --task and no run.")
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
         tell_if_long(opened)
         return _labelled(opened.label(how, use), as_json=as_json)
@@ -135,7 +137,7 @@ def audit_command(
     random: Random = 300,
     labels: LabelsFile = None,
     truth: Truth = False,
-    confidence: Annotated[float, typer.Option(help="The chance that the bound is not below the truth.")] = CONFIDENCE,
+    confidence: Annotated[float, typer.Option(help="The chance that the bound holds.")] = CONFIDENCE,
     who: Who = None,
     seed: Seed = None,
     again: Again = None,
@@ -144,10 +146,9 @@ def audit_command(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Bound how many of the steps that models decided are wrong, by labels of some that are drawn at random.
+    """Bound how many of the steps that models decided are wrong, from labels of some that are drawn at random.
 
-    Each step is asked as in maker-graph label. The bound may be looked at whenever you like, and assumes nothing about the
-    model.
+    Each step is asked as in maker-graph label. You may look at the bound whenever you like. It assumes nothing about the model.
     """
     how = _how(random, labels, seed, again, who, truth=truth)
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
@@ -159,9 +160,11 @@ def audit_command(
             tell(f"Step {step:,} is not as its label says.")
     if found.waiting:
         not_yet = "1 label does" if found.waiting == 1 else f"{found.waiting:,} labels do"
-        tell(f"{not_yet} not count yet: a step that was drawn earlier has none. The same command asks for it.")
+        tell(f"{not_yet} not count yet, because a step that was drawn earlier has no label. The same command asks for it.")
     if found.drawn < min(random, found.population):
-        tell(f"{found.drawn:,} of {min(random, found.population):,} count so far. The same command goes on: {found.file}")
+        tell(
+            f"{found.drawn:,} of {min(random, found.population):,} labels count so far. The same command goes on: {found.file}"
+        )
     plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}
     return Ending(result={"run": opened.home.name, **plain})
 
@@ -176,13 +179,15 @@ def _how(
 
 
 def _asker() -> "Callable[[Question], str | None]":
-    """Return what asks at the terminal."""
+    """Return the function that asks a question at the terminal; it returns None when the person stops."""
     said: list[str] = []
 
     def ask(question: "Question") -> str | None:
         if not said:
             read_anything()
-            said.append("Type what is right, as a model would reply or as JSON; ? if you cannot say; nothing or q to stop.")
+            said.append(
+                "Type what is right, as a model would reply or as JSON. ? means that you cannot say; nothing or q stops."
+            )
             tell(said[0])
         if question.refused:
             tell(f"This was not taken: {question.refused}.")
@@ -204,7 +209,7 @@ def _user() -> str:
 
 
 def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
-    """Return how far the labels are, said to a person too."""
+    """Tell how far the labelling has come, and return the ending of the command."""
     if not as_json:
         unsure = f" ({found.unsure:,} unsure)" if found.unsure else ""
         say(f"{found.file}: {found.labelled:,} of {found.asked:,} steps are labelled{unsure}, drawn from {found.population:,}.")
@@ -213,7 +218,7 @@ def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
     if found.alike:
         groups = "; ".join(", ".join(f"{step:,}" for step in group[:LISTED]) for group in found.alike[:LISTED])
         tell(
-            f"{sum(map(len, found.alike)):,} of the labelled steps ask the same as another one but for case, digits and "
+            f"{sum(map(len, found.alike)):,} of the labelled steps ask the same as another one, except for case, digits and "
             f"spaces. They say less than as many different ones: {groups}."
         )
     plain: dict[str, Any] = {**asdict(found), "file": str(found.file)}

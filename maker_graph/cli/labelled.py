@@ -1,4 +1,4 @@
-"""`maker-graph plan --labelled`: which cascade keeps a target, proved by labelled rows."""
+"""`maker-graph plan --labelled`: choose a cascade that keeps a target, which labelled rows prove."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from maker_graph.files import OwnFiles
 from maker_graph.run.cascades import read_cascades
 
 NOT_REACHED = 3
-"""The exit code if a file was to be written, and no cascade keeps the target."""
+"""The exit code if a cascade was to be written to a file, and none keeps the target."""
 
 
 def plan_from_labels(
@@ -33,7 +33,7 @@ def plan_from_labels(
     force: bool,
     as_json: bool,
 ) -> Ending:
-    """Plan, show it, and write what is to be written."""
+    """Make the plan, show it, and write its cascade and its pictures if that was asked for."""
     pictures = {} if plot is None else _places(plot)
     own = OwnFiles()
     own.see(*pictures.values(), *([] if out is None else [out]), force=force)
@@ -86,12 +86,12 @@ def _drawn(plan: LabelPlan, places: dict[str, Path]) -> dict[Path, bytes]:
 
 
 def _show(plan: LabelPlan, votes: LabelledVotes, steps: int | None) -> None:
-    """Print the table, what is proved, and on what that rests."""
+    """Print the table, what is proved, and what the proof assumes."""
     for name, pool in votes.pools.items():
         show(f"{name}: {len(pool.rows):,} labelled rows, {pool.samples} samples each")
     for title, lines in _groups(plan, votes):
         show(_table(plan, title, lines))
-    show("Needs: the labelled rows that would prove it alone, if as large a share of them was decided, and wrong.", "")
+    show("Needs: how many labelled rows would prove this rule alone, with the same shares of decided and wrong rows.", "")
     if plan.chosen is None:
         show(shown((plan.reason, "bold")))
     else:
@@ -111,15 +111,16 @@ def _hints(plan: LabelPlan, votes: LabelledVotes) -> list[str]:
     pools = [pool for pool in votes.pools.values() if pool.name.model in used]
     unnamed = sorted({pool.name.model for pool in pools if not pool.named})
     found = [
-        f"The file {each!r} names no model: say whose samples it holds, MODEL@T=FILE, to run with the plan." for each in unnamed
+        f"The file {each!r} names no model: to run with the plan, say whose samples it holds (MODEL@T=FILE)."
+        for each in unnamed
     ]
     if any(pool.named and pool.name.temperature is None for pool in pools):
-        found.append("At which temperature the samples were drawn is not known: run at the same one (MODEL@T=FILE says it).")
+        found.append("The temperature of the samples is not known: run at the same one. MODEL@T=FILE says which it is.")
     return found
 
 
 def _groups(plan: LabelPlan, votes: LabelledVotes) -> list[tuple[str, Sequence[tuple[str, Line]]]]:
-    """Return the lines with their names, those of each pool under its own title if they are named by it."""
+    """Return the lines with their names, grouped by title: the name of a pool, or none."""
     found: dict[str, list[tuple[str, Line]]] = {}
     for line in plan.lines:
         pool = next((f"{name}" for name in votes.pools if line.name.startswith(f"{name} ")), "")

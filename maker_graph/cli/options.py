@@ -1,4 +1,4 @@
-"""The options that several commands share, and how their texts are read."""
+"""The options that several commands share, and the functions that read their values."""
 
 import os
 import re
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import LoadedTask
 
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in the --journal, or its directory.")
-]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in --journal, or its directory.")]
 
 
 InJournal = Annotated[
@@ -31,27 +29,30 @@ InJournal = Annotated[
     typer.Option(
         "--journal",
         metavar="URL",
-        help="The database in which the run is, instead of a directory: postgresql://HOST/DATABASE. Default: what "
-        "MAKER_GRAPH_JOURNAL says.",
+        help="The database that holds the run, if it is in no directory: postgresql://HOST/DATABASE. Default: the environment "
+        "variable MAKER_GRAPH_JOURNAL.",
     ),
 ]
 
 
 TaskName = Annotated[
     str,
-    typer.Argument(metavar="TASK", help="hanoi, records, decompose, curate, migrate, or your own as package.module:name."),
+    typer.Argument(
+        metavar="TASK", help="The task: hanoi, records, decompose, curate, migrate, or your own as package.module:name."
+    ),
 ]
 
 
 Disks = Annotated[
-    int | None, typer.Option(help="Disks of hanoi: 2^disks - 1 steps; short for --set disks=N.", show_default="10")
+    int | None,
+    typer.Option(help="The disks of hanoi, which takes 2^disks - 1 steps. Short for --set disks=N.", show_default="10"),
 ]
 
 
 Source = Annotated[
     Path | None,
     typer.Option(
-        "--input", metavar="FILE", help="The input file of the task, as the rows of records; short for --set input=FILE."
+        "--input", metavar="FILE", help="The input file of the task, such as the rows of records. Short for --set input=FILE."
     ),
 ]
 
@@ -61,7 +62,7 @@ Sets = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="An option with which the task is made, read by its annotation: lists and objects are JSON. Give it for each.",
+        help="An option of the task. Lists and objects are written as JSON. Repeat --set for each option.",
     ),
 ]
 
@@ -70,8 +71,9 @@ VotersModel = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
-        "and of 10 disks, which it can finish, else sim:gpt-oss-20b. For parts: choose=MODEL,verdict=MODEL.",
+        help="The model: provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi with "
+        "3 to 8 or 10 disks, which it can finish, otherwise sim:gpt-oss-20b. For the parts of a task: "
+        "choose=MODEL,verdict=MODEL.",
     ),
 ]
 
@@ -80,8 +82,8 @@ Lead = Annotated[
     str,
     typer.Option(
         metavar="N|auto",
-        help="The lead that decides; auto plans for --target, or is 3 for unknown models. For a task of parts also "
-        "choose=3,verdict=2.",
+        help="The lead that decides: a candidate wins when it is N votes ahead of every other. auto plans it for --target if "
+        "enough is known of the model, and is 3 otherwise. For the parts of a task: choose=3,verdict=2.",
     ),
 ]
 
@@ -89,8 +91,8 @@ Lead = Annotated[
 Within = Annotated[
     int | None,
     typer.Option(
-        help="So many votes at most. A step that nobody can win within them is contested: it is left to a person, and no "
-        "model votes on it again. --within K decides only what is unanimous.",
+        help="The most votes on one step. A step that no candidate can win within them is contested: it is left to a person, "
+        "and no model votes on it again. With the number of --k, only unanimous votes decide.",
         min=1,
     ),
 ]
@@ -100,8 +102,8 @@ CascadeFrom = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="In place of --model, --k, --within, --temperature: JSON with rungs, each a model and a rule. What one rung "
-        "does not decide goes to the next. maker-graph plan --labelled writes such a file.",
+        help="A cascade, in place of --model, --k, --within and --temperature: a JSON file of rungs, each a model and a rule. "
+        "What one rung does not decide goes to the next. maker-graph plan --labelled writes such a file.",
     ),
 ]
 
@@ -110,17 +112,22 @@ CalibrationFrom = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE",
-        help="What is known of the model: what maker-graph calibrate wrote. For a task of parts NAME=FILE, given again for "
-        "each part.",
+        help="What is known of the model: the file that maker-graph calibrate wrote. For the parts of a task: NAME=FILE, "
+        "repeated for each part.",
     ),
 ]
 
 
-MaxSamples = Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)]
+MaxSamples = Annotated[int, typer.Option(help="A vote that needs more samples than this is undecided.", min=1)]
 
 
 StuckAfter = Annotated[
-    int, typer.Option(help="A step is stuck after so many red flags in a row; then it climbs the ladder.", min=1)
+    int,
+    typer.Option(
+        help="A step is stuck after this many red flags in a row. Then it climbs the ladder: --retry-temperature, --rephrase, "
+        "--escalate.",
+        min=1,
+    ),
 ]
 
 
@@ -130,44 +137,55 @@ RetryTemperature = Annotated[
         "--retry-temperature",
         "--hotter",
         metavar="T|none",
-        help="Ladder, first rung: the temperature of a stuck step's next samples.",
+        help="First rung of the ladder: the temperature of the next samples of a stuck step. none leaves the rung out.",
     ),
 ]
 
 
 Rephrase = Annotated[
-    bool, typer.Option("--rephrase/--no-rephrase", help="Ladder, second rung: the task's prompt in other words.")
+    bool, typer.Option("--rephrase/--no-rephrase", help="Second rung of the ladder: the task's prompt in other words.")
 ]
 
 
-Escalate = Annotated[str | None, typer.Option(metavar="MODEL", help="Ladder, third rung: a stronger model. Default: none.")]
+Escalate = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Third rung of the ladder: a stronger model. Default: none.")
+]
 
 
 Seed = Annotated[
     int | None,
     typer.Option(
-        help="For samples that can be repeated. Default: 1 for models that ship or are simulated; to others none is sent."
+        help="The seed with which the same samples are drawn again. Default: 1 for models that ship or are simulated. Others "
+        "are sent none."
     ),
 ]
 
 
 Variants = Annotated[
     bool,
-    typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, such as other names of the pegs."),
+    typer.Option(
+        "--variants", help="Ask each sample one of the task's equivalent questions, such as one with other names of the pegs."
+    ),
 ]
 
 
 TemperatureOption = Annotated[
     str,
     typer.Option(
-        "--temperature", metavar="T0,T", help="Of the first sample and of the others; one for all; or none, to send none."
+        "--temperature",
+        metavar="T0,T",
+        help="The temperature of the first sample and of the others, or one number for all. auto is what suits the model; none "
+        "sends no temperature.",
     ),
 ]
 
 
 MaxTokens = Annotated[
     int | None,
-    typer.Option(help="Output cap of a sample. Default: 750, or the one that a simulated model was measured with.", min=1),
+    typer.Option(
+        help="The most output tokens of a sample. Default: 750, or what a simulated model was measured with.",
+        min=1,
+    ),
 ]
 
 
@@ -176,13 +194,16 @@ StopAt = Annotated[
     typer.Option(
         "--stop",
         metavar="TEXT",
-        help="A text at which a reply ends, such as '\\n'; give it again for each. Not all models take it.",
+        help="A text at which a reply ends, such as '\\n'. Repeat it for several texts. Not all models take it.",
     ),
 ]
 """Texts at which a reply ends."""
 
 Structured = Annotated[
-    bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
+    bool,
+    typer.Option(
+        "--structured", help="Send the JSON schema of the answer along, if the answer has one and the model takes it."
+    ),
 ]
 
 EmitBy = Annotated[
@@ -190,8 +211,8 @@ EmitBy = Annotated[
     typer.Option(
         "--emit",
         metavar="MODEL",
-        help="Let the model reason freely, and have each answer written in its form by a second, short call: of this model, or "
-        "'same'.",
+        help="Let the model reason freely. A second, short call to MODEL then writes the answer in its form; 'same' is the "
+        "model itself.",
     ),
 ]
 """Who writes down each answer."""
@@ -199,16 +220,16 @@ EmitBy = Annotated[
 Check = Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")]
 
 
-Target = Annotated[float, typer.Option(help="The chance that no step is wrong, for which is planned.")]
+Target = Annotated[float, typer.Option(help="The chance that no step is wrong, for which k is planned.")]
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output, at the end.")]
 
 
 OwnTask = Annotated[
     str | None,
     typer.Option(
-        "--task", metavar="MODULE:NAME", help="The run's task, if that is code of your own: it is imported by this name."
+        "--task", metavar="MODULE:NAME", help="The run's task, if it is code of your own. It is imported by this name."
     ),
 ]
 
@@ -216,47 +237,50 @@ OwnTask = Annotated[
 Trust = Annotated[
     bool,
     typer.Option(
-        "--trust", help="Import the task by the name that the run's directory or journal says: it is code that you know."
+        "--trust",
+        help="Import the task that the run's directory or journal names. Do this only if you know that code.",
     ),
 ]
 
 
 Wait = Annotated[
     bool,
-    typer.Option("--wait", help="Where only a person can go on, wait for the answer that maker-graph watch takes, and go on."),
+    typer.Option("--wait", help="If a step needs a person, wait for an answer from maker-graph watch, and go on with it."),
 ]
 
 
-Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that stand where a result goes, as they are now.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that are in the place of a result.")]
 
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no table.")]
 
 
 MaxCost = Annotated[
-    float | None, typer.Option(help="Stop before more USD are spent; a resume keeps it, or takes a higher one.", min=0)
+    float | None,
+    typer.Option(help="Stop before more USD than this are spent. A resume keeps the limit, or takes another.", min=0),
 ]
 
 
 MaxCalls = Annotated[
-    int | None, typer.Option(help="Stop before more requests are made, failed ones included; kept like --max-cost.", min=0)
+    int | None,
+    typer.Option(help="Stop before more requests than this are made, failed ones included. Kept like --max-cost.", min=0),
 ]
 
 
-MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work; kept like --max-cost.", min=0)]
+MaxMinutes = Annotated[float | None, typer.Option(help="Stop after this many minutes of work. Kept like --max-cost.", min=0)]
 
 
 MaxSteps = Annotated[
     int | None,
     typer.Option(
-        help="Stop after so many steps of the task; kept like --max-cost. Default: as many as the task says, and 10,000,000 if "
-        "it does not.",
+        help="Stop after this many steps of the task. Kept like --max-cost. Default: as many as the task says, or 10,000,000 "
+        "if it does not.",
         min=1,
     ),
 ]
 
 
-Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
+Rpm = Annotated[float | None, typer.Option(help="The most requests per minute.", min=0.001)]
 
 
 Timeout = Annotated[
@@ -267,15 +291,15 @@ Timeout = Annotated[
 ]
 
 
-Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
+Patience = Annotated[float, typer.Option(help="How many minutes to wait for the provider during an outage.", min=0.001)]
 
 
 Batch = Annotated[
     bool,
     typer.Option(
         "--batch",
-        help="Ask for the samples of a round in one request, so that the prompt is billed once; for OpenAI and servers that "
-        "speak its API, without a seed.",
+        help="Ask for all samples of a round in one request, so that the prompt is billed once. Only for OpenAI and servers "
+        "with its API, and without a seed.",
     ),
 ]
 
@@ -283,7 +307,7 @@ Batch = Annotated[
 FsyncOption = Annotated[
     Fsync,
     typer.Option(
-        "--fsync", help="full: each step is on disk before the next; normal: faster, and a power cut may cost the last steps."
+        "--fsync", help="full: each step is on disk before the next. normal: faster, but a power cut may lose the last steps."
     ),
 ]
 
@@ -293,12 +317,13 @@ OwnPrice = Annotated[
     typer.Option(
         "--price",
         metavar="IN,OUT",
-        help="USD per million tokens, if not the list price. Of several models: 'MODEL=IN,OUT; MODEL=IN,OUT'.",
+        help="USD per million input and output tokens, in place of the list price. For several models: 'MODEL=IN,OUT; "
+        "MODEL=IN,OUT'.",
     ),
 ]
 
 
-Concurrency = Annotated[int | None, typer.Option(help="Samples in flight at once.", min=1)]
+Concurrency = Annotated[int | None, typer.Option(help="The most samples in flight at once. Default: no limit.", min=1)]
 
 
 LookaheadOption = Annotated[
@@ -306,15 +331,18 @@ LookaheadOption = Annotated[
     typer.Option(
         "--lookahead",
         metavar="N|auto",
-        help="Microsteps in flight at once, on drafted states. It makes a run faster, draws some more samples, and changes no "
-        "decision. auto adapts to how often drafts hold. Default: 1, or as many independent items as --concurrency allows; a "
-        "resume keeps it.",
+        help="How many microsteps are in flight at once, on states that a draft predicts. It makes a run faster, draws some "
+        "more samples, and changes no decision. auto adapts to how often drafts are right. Default: 1; for independent items, "
+        "as many as --concurrency allows. A resume keeps it.",
     ),
 ]
 
 
 DraftModel = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="Who drafts the states for --lookahead. Default: the run's own model; kept.")
+    str | None,
+    typer.Option(
+        metavar="MODEL", help="The model that drafts for --lookahead. Default: the run's own model. A resume keeps it."
+    ),
 ]
 
 
@@ -322,16 +350,18 @@ Probe = Annotated[
     bool,
     typer.Option(
         "--probe/--no-probe",
-        help="Ask a real model three small questions first, to see that no cache answers in its place. They count as calls and "
+        help="First ask a real model three small questions, to see that no cache answers in its place. They count as calls and "
         "are paid for.",
     ),
 ]
+
+
 TraceOption = Annotated[
     Trace | None,
     typer.Option(
         "--trace",
-        help="What LangSmith is shown: nothing, contested steps only, or all. Default, if LANGSMITH_TRACING is on: all up to "
-        "2,000 steps, beyond that the first and last segment and what was contested.",
+        help="What is sent to LangSmith: nothing, contested steps only, or all. Default, if LANGSMITH_TRACING is on: all of up "
+        "to 2,000 steps, and of more steps the first and last segment and the contested steps.",
     ),
 ]
 
@@ -341,8 +371,8 @@ OnDoubtOption = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="again|ask",
-        help="When a run goes on whose last action on the world may have been performed: perform it again, or stop and ask. "
-        "Default: again; at a resume, as before.",
+        help="What a run does that goes on, and does not know whether its last action on the world was performed: perform it "
+        "again, or stop and ask. Default: again; at a resume, as before.",
     ),
 ]
 
@@ -351,14 +381,16 @@ ProvenanceOption = Annotated[
     typer.Option(
         "--provenance",
         metavar="FILE",
-        help="Tell of each item how it ended, with its ballot, samples and cost: JSON lines, written with the results.",
+        help="Write how each item ended, with its ballot, samples and cost, as JSON Lines. It is written with the results.",
     ),
 ]
 
 RecordTo = Annotated[
     Path | None,
     typer.Option(
-        "--record", metavar="FILE", help="Append every prompt and reply to FILE (JSON lines): a new file, or an earlier record."
+        "--record",
+        metavar="FILE",
+        help="Append every prompt and reply to FILE as JSON Lines. FILE is a new file, or an earlier record.",
     ),
 ]
 
@@ -368,22 +400,32 @@ TestCommand = Annotated[
     typer.Option(
         "--test",
         metavar="COMMAND",
-        help="Of migrate: tests, run on a copy of the tree with code that a model wrote. Edits that turn them red stay out.",
+        help="For migrate: the command that runs the tests, in a copy of the tree with the code that a model wrote. Edits that "
+        "turn them red are left out.",
     ),
 ]
 
 
-TestSeconds = Annotated[float | None, typer.Option(help="How long the command of --test may take. Default: 600.", min=0.1)]
+TestSeconds = Annotated[
+    float | None, typer.Option(help="How many seconds the command of --test may take. Default: 600.", min=0.1)
+]
 
 
-Apply = Annotated[bool, typer.Option("--apply", help="Of migrate: make the edits in the tree, which git must show clean.")]
+Apply = Annotated[
+    bool,
+    typer.Option("--apply", help="For migrate: make the edits in the git tree itself, which must have no changes of its own."),
+]
 
 
-Yes = Annotated[bool, typer.Option("--yes", help="Agree that --test runs code that a model wrote, and ask no more.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Agree that --test runs code that a model wrote, without being asked.")]
 
 
 def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
-    """Return the k in `text`, or those of parts: choose=3,verdict=2."""
+    """Return the k in `text`, or one k for each part (choose=3,verdict=2).
+
+    Raises:
+        UsageError: one of them is no k, or a part is named twice.
+    """
     if "=" in text:
         return {name: _lead(value) for name, value in by_part("--k", text.split(",")).items()}
     return _lead(text)
@@ -393,36 +435,38 @@ def _lead(text: str) -> int | Auto:
     if text == "auto":
         return "auto"
     if not text.isascii() or not text.isdigit():
-        raise UsageError(f"--k is a whole number of at least 1, or auto, or such for parts (choose=3,verdict=2); not {text!r}.")
+        raise UsageError(
+            f"--k must be a whole number of at least 1, or auto, or one for each part (choose=3,verdict=2), not {text!r}."
+        )
     return int(text)
 
 
 def by_part(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Return what `texts` say, each name=value.
+    """Return the values in `texts`, by the name of their part. Each text is name=value.
 
     Raises:
-        UsageError: one is something else, or two are of the same part.
+        UsageError: a text has another form, or a part is named twice.
     """
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = (each.strip() for each in text.partition("="))
         if not (name and equals and value):
-            raise UsageError(f"{option} by part is name=value, not {text!r}.")
+            raise UsageError(f"{option} for a part must be NAME=VALUE, not {text!r}.")
         if name in found:
-            raise UsageError(f"{option} says two things of the part {name!r}.")
+            raise UsageError(f"{option} names the part {name!r} twice: give it once.")
         found[name] = value
     return found
 
 
 _PART_MODEL = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)=(?=[\w.-]*[A-Za-z][\w.-]*:|tiny(?:,|$))")
-"""Where the model of a part begins: a setting of a simulated model (sim:perfect,error=.1) is no such place."""
+"""Finds where the model of a part begins. It does not find a setting of a simulated model, as in sim:perfect,error=.1."""
 
 
 def models_named(model: str) -> str | dict[str, str]:
-    """Return the model of a run, or that of each voted part (`choose=openai:x,verdict=openai:y`).
+    """Return the model of a run, or the model of each voted part (`choose=openai:x,verdict=openai:y`).
 
     Raises:
-        UsageError: two are named for the same part, or what is named is no model.
+        UsageError: a part is named twice, or has no model.
     """
     if not _PART_MODEL.match(model):
         return model
@@ -430,10 +474,10 @@ def models_named(model: str) -> str | dict[str, str]:
 
 
 def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
-    """Return the file of a calibration, or those of parts.
+    """Return the file of a calibration, or one file for each part, or None if `texts` is empty.
 
     Raises:
-        UsageError: several files are given, and not all of them for a part.
+        UsageError: several files are given, and not each of them for a part of its own.
     """
     if len(texts) == 1 and ("=" not in texts[0] or is_there(Path(texts[0]))):
         return Path(texts[0])
@@ -441,7 +485,11 @@ def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
 
 
 def parse_temperature(text: str) -> Temperature | Auto:
-    """Return the temperature of the first sample and of the others; None sends none."""
+    """Return the temperature of the first sample and that of the others; None sends none.
+
+    Raises:
+        UsageError: `text` is no temperature.
+    """
     if text == "auto":
         return "auto"
     if text == "none":
@@ -450,34 +498,38 @@ def parse_temperature(text: str) -> Temperature | Auto:
         first, *rest = (float(part) for part in text.split(","))
         (others,) = rest or [first]
     except ValueError:
-        raise UsageError(f"--temperature is one or two numbers (0,0.1), or none; not {text!r}.") from None
+        raise UsageError(f"--temperature must be one or two numbers (0,0.1), auto or none, not {text!r}.") from None
     if not (0 <= first < float("inf") and 0 <= others < float("inf")):
-        raise UsageError(f"A temperature is at least 0, not {text!r}.")
+        raise UsageError(f"A temperature must be at least 0, not {text!r}.")
     return first, others
 
 
 def parse_temperatures(text: str) -> list[Temperature | Auto]:
-    """Return several temperatures, each of all samples; each once.
+    """Return several temperatures, each of them once. All samples of a step have the same one.
 
     Raises:
-        UsageError: they are no list of temperatures, or one is no temperature.
+        UsageError: there are not at least two, or one is no temperature.
     """
     found = [parse_temperature(each.strip()) for each in text.split(",")]
     if len(found) < 2 or not all(isinstance(each, tuple) for each in found):
-        raise UsageError(f"--temperatures is a list of at least two numbers, such as 0,.1,.4,.7,1; not {text!r}.")
+        raise UsageError(f"--temperatures must be at least two numbers, such as 0,.1,.4,.7,1, not {text!r}.")
     return list(dict.fromkeys(found))
 
 
 def parse_retry_temperature(text: str) -> float | None:
-    """Return the temperature of the ladder's first rung; None takes the rung away."""
+    """Return the temperature of the ladder's first rung; None leaves the rung out.
+
+    Raises:
+        UsageError: `text` is not one temperature.
+    """
     given = parse_temperature(text)
     if given == "auto" or (isinstance(given, tuple) and given[0] != given[1]):
-        raise UsageError(f"--retry-temperature is one temperature, or none; not {text!r}.")
+        raise UsageError(f"--retry-temperature must be one temperature, or none, not {text!r}.")
     return given[0] if isinstance(given, tuple) else given
 
 
 def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
-    """Return how steps are voted on, as `Run.create` takes it, by the options of a command as they were given.
+    """Return how steps are voted on, as arguments of `Run.create`. `given` are the options of a command, not yet read.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -511,9 +563,9 @@ def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
 
 
 def kept_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that a run keeps and a later command may change, by the options of this command as they were given.
+    """Return what a run keeps and a resume may change. `given` are the options of a command, not yet read.
 
-    Limits on cost and calls are not among them: those of `submit` are limits of the fleet.
+    The limits on cost and calls are not among them, because those of `submit` are limits of a whole fleet.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -526,31 +578,39 @@ def kept_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_on_doubt(text: str | None) -> Literal["again", "ask"] | None:
-    """Return what becomes of an action in doubt; None if nothing was said."""
+    """Return what is done about an action in doubt; None if the option was not given.
+
+    Raises:
+        UsageError: `text` is something else.
+    """
     if text in {"again", "ask"} or text is None:
         return text  # type: ignore[return-value]  # it is one of them
-    raise UsageError(f"--on-doubt is again or ask, not {text!r}.")
+    raise UsageError(f"--on-doubt must be again or ask, not {text!r}.")
 
 
 def parse_lookahead(text: str | None) -> int | Auto | None:
-    """Return how many microsteps are to be in flight; None if nothing was said."""
+    """Return how many microsteps are in flight at once; None if the option was not given.
+
+    Raises:
+        UsageError: `text` is no such number.
+    """
     if text is None or text == "auto":
         return "auto" if text else None
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise UsageError(f"--lookahead is a whole number of at least 1, or auto; not {text!r}.")
+        raise UsageError(f"--lookahead must be a whole number of at least 1, or auto, not {text!r}.")
     return int(text)
 
 
 def unescaped(reply: str) -> str:
-    """Return a reply in which a line end may have been typed as a backslash and an n; in JSON it stays as it is."""
+    r"""Return a reply in which each typed \n is a line end. A reply in JSON stays as it is."""
     return reply if reply.lstrip()[:1] in {"{", "["} else reply.replace("\\n", "\n")
 
 
 def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence[str] | None) -> "LoadedTask":
-    """Return the task of this name, made once with what `--disks`, `--input` and `--set` say.
+    """Return the task of this name, made with the values of `--disks`, `--input` and `--set`.
 
     Raises:
-        UsageError: there is none, an option of it is wrong, or its input cannot be read.
+        UsageError: there is no such task, one of its options is wrong, or its input cannot be read.
     """
     from maker_graph.tasks.loading import load_task, options_named
 
@@ -572,32 +632,35 @@ def make_folder(folder: Path) -> None:
 
 
 def directory_of(name: str) -> Path:
-    """Return the directory of the run that `name` says: under runs/, unless it is a path or a run itself."""
+    """Return the directory of a run: `name` under runs/, or `name` itself if it is a path or the directory of a run."""
     path = Path(name)
     return path if os.sep in str(name) or is_there(path / "settings.json") else Path("runs") / path
 
 
 def journal_of(name: str, journal: str | None) -> str | None:
-    """Return the address of the database in which the run is that `name` says; None if it is in a directory.
+    """Return the address of the database that holds the run `name`; None if the run is in a directory.
 
-    What the environment says (MAKER_GRAPH_JOURNAL) holds for names, and not for paths.
+    The environment variable MAKER_GRAPH_JOURNAL counts only if `name` is no path.
 
     Raises:
-        UsageError: a path is named together with an address.
+        UsageError: `name` is a path and there is an address too, or the address is empty.
     """
     if journal is not None and not journal:
         raise UsageError("--journal is empty: give an address like postgresql://HOST/DATABASE, or leave it out.")
     is_path = os.sep in name
     if journal and is_path:
-        raise UsageError(f"{name} is a directory, and a run in a database has a name without {os.sep}: leave one of them out.")
+        raise UsageError(
+            f"{name} is a directory, but --journal is the address of a database: name the run without {os.sep}, or leave out "
+            "--journal."
+        )
     return journal or (None if is_path else os.environ.get("MAKER_GRAPH_JOURNAL") or None)
 
 
 def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full", standing: bool = False) -> "Home":
-    """Return where the run is that `name` says; a `standing` one is opened often, and keeps its connection.
+    """Return where the run `name` is. A `standing` one is opened often, and keeps its connection.
 
     Raises:
-        UsageError: what is said does not go together, the address is none, or no run can have this name.
+        UsageError: name and journal do not go together, the address is wrong, or no run can have this name.
     """
     from maker_graph.runs import home_named
 
@@ -615,10 +678,13 @@ def opened_run(
     fsync: Fsync = "full",
     accept_loss: bool = False,
 ) -> "Run":
-    """Return the run that `name` says, opened.
+    """Open the run `name`, and return it.
 
-    A task that does not ship is code, and whoever made the run has chosen its name. It is imported only if the user names it
-    (`task`) or trusts the directory or the journal; see `Run.open`.
+    A task that does not ship is code, and whoever made the run has chosen which. It is imported only if the user names it
+    (`task`) or trusts the directory or the journal (`trust`); see `Run.open`.
+
+    Raises:
+        MakerError: the run cannot be opened, as in `Run.open`.
     """
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import load_task
@@ -636,7 +702,7 @@ def opened_run(
 
 
 def tell_if_long(run: "Run") -> None:
-    """Tell a person that a long run is being read, because nothing is seen for seconds."""
+    """Tell that a long run is being read, which takes some seconds."""
     from maker_graph.run.directory import LONG
 
     if run.step >= LONG:

@@ -1,10 +1,10 @@
-"""What the command line says: to a person on standard error, and the result on standard output.
+"""All output of the command line: what is told to a person on standard error, and the result on standard output.
 
-Names, ballots, replies and errors come from outside, and a terminal may be anything. So all of it goes through this module:
+Names, ballots, replies and errors come from outside, and nobody knows what the terminal can do. So this module sees to it that
 
-- markup is shown and not obeyed, and a character that nobody can see, or that the terminal cannot show, is an escape;
-- whoever has stopped to listen is no error: a closed stream, or a pipe that nobody reads, changes neither what happens nor the
-  exit code. A result that finds no room on a full disk is told.
+- markup is shown and not obeyed, and a character that nobody can see, or that the terminal cannot show, becomes an escape;
+- a closed stream, or a pipe that nobody reads, is no error. It changes neither what happens nor the exit code;
+- a result that finds no room on a full disk is an error.
 """
 
 import errno
@@ -24,9 +24,10 @@ from maker_graph.errors import LimitReached
 
 
 class _Listener:
-    """A standard stream that takes everything, in the place of the one that the process was given.
+    """A stream that takes any text, and writes it to the standard stream that it replaces.
 
-    What the stream cannot encode it gets as escapes. Once nobody reads it, it is silent. With `must`, no room is an error.
+    Characters that the stream cannot encode are written as escapes. Once nobody reads the stream, nothing is written any more.
+    With `must`, a full disk is an error.
     """
 
     def __init__(self, stream: TextIO | None, *, must: bool) -> None:
@@ -40,7 +41,7 @@ class _Listener:
         """Write `text`.
 
         Raises:
-            LimitReached: it must be written, and there is no room.
+            LimitReached: `text` must be written, and there is no room on the disk.
         """
         if self._stream is not None:
             encoding = getattr(self._stream, "encoding", None) or "utf-8"
@@ -49,19 +50,19 @@ class _Listener:
         return len(text)
 
     def flush(self) -> None:
-        """See that all of it is written, as `write` does."""
+        """Write what is left in the buffer; it raises like `write`."""
         if self._stream is not None:
             with _heard(self._stream, must=self._must):
                 self._stream.flush()
 
     def isatty(self) -> bool:
-        """Say whether a person reads it."""
+        """Return whether the stream is a terminal."""
         return self._stream is not None and not self._stream.closed and self._stream.isatty()
 
 
 @contextmanager
 def _heard(stream: TextIO, *, must: bool) -> Iterator[None]:
-    """Write to `stream`; where that cannot be, what is left to be written goes nowhere, also at the end of the process."""
+    """Let the block write to `stream`. If that fails, all that is still unwritten is dropped, also when the process ends."""
     try:
         yield
     except (OSError, ValueError) as error:  # a stream that was closed is a ValueError
@@ -70,12 +71,14 @@ def _heard(stream: TextIO, *, must: bool) -> Iterator[None]:
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
         if must and isinstance(error, OSError) and error.errno not in {errno.EPIPE, errno.EBADF}:
-            raise LimitReached(f"The result cannot be written ({error.strerror}): make room, and ask again.") from None
+            raise LimitReached(
+                f"The result cannot be written ({error.strerror}): make room, and give the command again."
+            ) from None
 
 
 @contextmanager
 def tolerant_streams() -> Iterator[None]:
-    """Let standard output and error take everything meanwhile, whoever writes to them."""
+    """Let standard output and standard error take any text during the block, whoever writes to them."""
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = cast("TextIO", _Listener(out, must=True)), cast("TextIO", _Listener(err, must=False))
     try:
@@ -85,24 +88,24 @@ def tolerant_streams() -> Iterator[None]:
 
 
 def see_streams() -> None:
-    """See that no file that is opened later takes the place of a standard stream that was closed."""
+    """Fill the places of closed standard streams, so that no file that is opened later gets the number of one."""
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(number)
 
 
 def console(*, err: bool = False) -> Console:
-    """Return what draws on standard output, or on standard error."""
+    """Return a console that draws on standard output, or on standard error."""
     return Console(stderr=err, markup=False, emoji=False, highlight=False)
 
 
 def tell(text: str) -> None:
-    """Say `text` to the person at the terminal."""
+    """Tell `text` to the person at the terminal, on standard error."""
     _line(sys.stderr, text)
 
 
 def say(text: str) -> None:
-    """Write `text` as a result."""
+    """Write `text` as a result, on standard output."""
     _line(sys.stdout, text)
 
 
@@ -116,7 +119,7 @@ def _seen(text: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return so many of a thing in words.
+    """Return a number and its noun, in the plural if it is not 1.
 
     >>> counted(1, "run"), counted(1200, "run")
     ('1 run', '1,200 runs')
@@ -125,7 +128,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def put(result: Mapping[str, Any]) -> None:
-    """Write `result` as one JSON object on a line; what JSON has no word for (infinity, NaN) is null."""
+    """Write `result` as one JSON object on a line. Infinity and NaN, which JSON does not have, become null."""
     _line(sys.stdout, json.dumps(_finite(result), allow_nan=False))
 
 
@@ -138,7 +141,7 @@ def _finite(value: Any) -> Any:
 
 
 def shown(*parts: str | tuple[str, str]) -> Text:
-    """Return a text for `console`: each part as it is, or with a style; what cannot be seen is an escape."""
+    """Return a text for `console`. Each part is a text, or a text and its style. What cannot be seen becomes an escape."""
     return Text.assemble(*(_seen(part) if isinstance(part, str) else (_seen(part[0]), part[1]) for part in parts))
 
 
@@ -150,7 +153,7 @@ def show(*lines: RenderableType) -> None:
 
 
 def facts(rows: Iterable[tuple[str, str | Text]]) -> Table:
-    """Return a table of two columns: what it is, and how much."""
+    """Return a table of two columns, the name and the value of each fact."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()

@@ -1,4 +1,4 @@
-"""`maker-graph plan`: what a target takes, before a run."""
+"""`maker-graph plan`: find the k or the cascade that reaches a target, before a run."""
 
 import math
 from dataclasses import astuple, replace
@@ -36,25 +36,31 @@ if TYPE_CHECKING:
 def plan_command(
     calibrations: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE", help="What calibrate wrote, for a task of parts one for each; or give --p."),
+        typer.Argument(
+            metavar="FILE", help="The file that calibrate wrote; for a task of parts one for each part. Or give --p."
+        ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Which one, if the file holds several.")] = None,
-    p: Annotated[float | None, typer.Option("--p", help="Probability that a valid sample is right.")] = None,
-    error: Annotated[float | None, typer.Option(help="In place of --p: the probability that it is wrong.")] = None,
-    valid: Annotated[float | None, typer.Option(help="Share of the samples without a red flag.")] = None,
-    rho: Annotated[float | None, typer.Option(help="Correlation of the errors of two samples of one step.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model to plan for, if the file holds several.")] = None,
+    p: Annotated[float | None, typer.Option("--p", help="The probability that a valid sample is right.")] = None,
+    error: Annotated[float | None, typer.Option(help="In place of --p: the probability that a valid sample is wrong.")] = None,
+    valid: Annotated[float | None, typer.Option(help="The share of the samples without a red flag.")] = None,
+    rho: Annotated[float | None, typer.Option(help="The correlation of the errors of two samples of one step.")] = None,
     rival: Annotated[
-        float | None, typer.Option(help="Largest share of the wrong samples that give one wrong answer; 1 is the worst case.")
+        float | None,
+        typer.Option(help="The share of the most frequent wrong answer among the wrong samples; 1 is the worst case."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Of the task. Default: as many as the calibrated task has.", min=1)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="The steps of the task. Default: as many as the calibrated task has.", min=1)
+    ] = None,
     target: Annotated[
-        float, typer.Option(help="The chance that no step is wrong; with --labelled, the share of decided steps that is right.")
+        float,
+        typer.Option(help="The chance that no step is wrong. With --labelled: the share of the decided steps that is right."),
     ] = TARGET,
     price: OwnPrice = None,
-    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="Tokens of a sample.")] = None,
-    latency: Annotated[float | None, typer.Option(help="Seconds that a reply takes.", min=0)] = None,
-    lookahead: Annotated[int, typer.Option(help="Microsteps in flight at once.", min=1)] = 1,
-    rpm: Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)] = None,
+    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="The input and output tokens of a sample.")] = None,
+    latency: Annotated[float | None, typer.Option(help="How many seconds a reply takes.", min=0)] = None,
+    lookahead: Annotated[int, typer.Option(help="How many microsteps are in flight at once.", min=1)] = 1,
+    rpm: Annotated[float | None, typer.Option(help="The most requests per minute.", min=0.001)] = None,
     point: Annotated[
         bool, typer.Option("--point", help="Plan with the measured p, not with the lower end of its interval.")
     ] = False,
@@ -62,38 +68,40 @@ def plan_command(
         list[str] | None,
         typer.Option(
             metavar="[MODEL[@T]=]FILE",
-            help="Plan from labelled steps: votes as JSON lines (row, truth, res), or what calibrate wrote with known right "
-            "answers. Give it for each file. With it, --p and the like are left out.",
+            help="Plan from labelled steps: votes as JSON Lines (row, truth, res), or what calibrate wrote with known right "
+            "answers. Repeat it for each file. It takes the place of --p and the like.",
         ),
     ] = None,
     cascades: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The cascades to try, as JSON, the most cautious first. Default: a list of rules for one model.",
+            help="A JSON file of the cascades to try, the most cautious one first. Default: a list of rules for one model.",
         ),
     ] = None,
-    max_review: Annotated[float, typer.Option(help="The share of the steps that may be left for review, at most.")] = 1.0,
-    confidence: Annotated[float, typer.Option(help="With which the target is proved by the labels.")] = CONFIDENCE,
+    max_review: Annotated[float, typer.Option(help="The largest share of the steps that may be left to a person.")] = 1.0,
+    confidence: Annotated[float, typer.Option(help="The confidence with which the labels prove the target.")] = CONFIDENCE,
     anytime: Annotated[
-        bool, typer.Option("--anytime", help="The proof stands that labels are added and it is planned again. It takes more.")
+        bool,
+        typer.Option("--anytime", help="Keep the proof valid if labels are added and you plan again. It takes more labels."),
     ] = False,
     choose_share: Annotated[
-        float, typer.Option(help="Choose on this share of the rows and prove on the others; 0 tests all cascades on all rows.")
+        float,
+        typer.Option(help="Choose on this share of the rows, and prove on the others. 0 tests all cascades on all rows."),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Which rows these are.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of the draw of the rows for --choose-share.")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the chosen cascade, for run --cascade.")] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Draw as PNGs there: the paper's figures 3 to 5, by the formulas; with --labelled, error and cost.",
+            help="Draw PNGs in FOLDER: the paper's figures 3 to 5, by the formulas; with --labelled, error and cost.",
         ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Say which k a target takes, with what chance and at what cost; or, from labelled steps, which cascade keeps a target."""
+    """Say which k reaches a target, and at what cost; or, from labelled steps, which cascade reaches it."""
     from maker_graph.calibration.estimates import ModelEstimates, estimates_of
     from maker_graph.calibration.file import read_calibration
     from maker_graph.calibration.lines import Interval
@@ -126,7 +134,7 @@ def plan_command(
     if calibrations and len(calibrations) > 1:
         if (p, error, valid, rho, rival, steps, tokens, latency) != (None,) * 8:
             raise UsageError(
-                "With several files, what is known of the model is what they say: leave out --p, --steps and the like."
+                "With several files, all that is known of the model is in them: leave out --p, --steps and the like."
             )
         found = _by_part(
             calibrations, model, target, None if price is None else astuple(parse_price(price)), speed, point=point
@@ -148,7 +156,7 @@ def plan_command(
         estimates = replace(estimates, p=chance, p_interval=None, remarks=[])
     steps = steps or known
     if steps is None:
-        raise UsageError("--steps is missing: how many steps has the task?")
+        raise UsageError("--steps is missing: give the number of steps of the task.")
     given: dict[str, Any] = {
         "valid": valid,
         "rho": None if rho is None else Interval(value=rho, low=rho, high=rho),
@@ -165,13 +173,18 @@ def plan_command(
 
 
 def _see_kind(labelled: list[str] | None, *, chances: bool, proof: bool) -> None:
-    """See that the options of one kind of plan are given, and not those of the other.
+    """Check that the options are those of one kind of plan: from chances, or from labels (`labelled`).
+
+    Args:
+        labelled: the files of labelled steps.
+        chances: whether an option of a plan from chances is given.
+        proof: whether an option of a plan from labels is given.
 
     Raises:
-        UsageError: they are mixed.
+        UsageError: the options are mixed.
     """
     if labelled and chances:
-        raise UsageError("With --labelled the labels say all that is known: leave out --model, --p, --price and the like.")
+        raise UsageError("With --labelled, all that is known is in the labels: leave out --model, --p, --price and the like.")
     if not labelled and proof:
         raise UsageError("--cascades, --max-review, --confidence, --anytime, --choose-share and --out belong to --labelled.")
 
@@ -179,10 +192,10 @@ def _see_kind(labelled: list[str] | None, *, chances: bool, proof: bool) -> None
 def _by_part(
     files: list[Path], model: str | None, target: float, price: tuple[float, float] | None, speed: "Speed", *, point: bool
 ) -> dict[str, Any]:
-    """Return the plan of each part, by name, and what they come to: the parts share the risk evenly.
+    """Return the plan of each part by its name, and the sums of all plans. The parts share the risk evenly.
 
     Raises:
-        UsageError: a file is of no part, or two are of the same.
+        UsageError: a file is of no part, or two files are of the same part.
     """
     from maker_graph.calibration.estimates import estimates_of
     from maker_graph.calibration.file import read_calibration
@@ -193,9 +206,9 @@ def _by_part(
     for file in files:
         request, results = read_calibration(file)
         if not request.part:
-            raise UsageError(f"{file} is not of a part of a task: plan with it alone.")
+            raise UsageError(f"{file} is not about a part of a task: plan with this file alone.")
         if request.part in parts:
-            raise UsageError(f"Two files are of the part {request.part!r}: give one for each part.")
+            raise UsageError(f"Two files are about the part {request.part!r}: give one for each part.")
         estimates = estimates_of(_one_of(results, model), point=point)
         estimates = estimates if price is None else replace(estimates, price=price)
         parts[request.part] = make_plans(estimates, request.total, each, speed)
@@ -238,7 +251,7 @@ def _plot(folder: Path, *, force: bool) -> list[Path]:
 
 def _one_of(results: "list[Result]", model: str | None) -> "Result":
     if model is None and len(results) > 1:
-        raise UsageError(f"The file holds several models: say which with --model ({', '.join(r.model for r in results)}).")
+        raise UsageError(f"The file holds several models: name one with --model ({', '.join(r.model for r in results)}).")
     for result in results:
         if model in {None, result.model}:
             return result
@@ -249,7 +262,7 @@ def _tokens(text: str) -> tuple[float, float]:
     try:
         given, made = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--tokens is two numbers, input,output: for example 590,538; not {text!r}.") from None
+        raise UsageError(f"--tokens must be two numbers, input and output, such as 590,538, not {text!r}.") from None
     return given, made
 
 

@@ -1,4 +1,4 @@
-"""Every prompt and reply of a run, in a file of JSON lines."""
+"""`--record`: every prompt and reply of a run, in a file of JSON Lines."""
 
 import json
 import os
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def recording(path: Path | None) -> Iterator[IO[str] | None]:
-    """Open `path` to append to it, for its owner alone; None if there is no path.
+    """Open the file at `path` to append to it; yield None if there is no path. Only its owner can read a new file.
 
     Raises:
-        UsageError: it cannot be written, or holds something else than a record.
+        UsageError: the file cannot be written, or holds something else than a record.
     """
     if path is None:
         yield None
@@ -31,12 +31,12 @@ def recording(path: Path | None) -> Iterator[IO[str] | None]:
     try:
         yield file
     finally:
-        with suppress(OSError):  # a line that found no room ended the run already
+        with suppress(OSError):  # if a line finds no room, that has ended the run already
             file.close()
 
 
 def _opened(path: Path) -> IO[str]:
-    """Open a record to append to it: a new file, or one that is empty or begins like a record."""
+    """Open a record to append to it. The file is new, empty, or begins like a record."""
     target = destination(path)
     target.touch(mode=PRIVATE)  # prompts and replies are for the owner's eyes, as the run is
     with target.open("rb") as there:
@@ -46,12 +46,12 @@ def _opened(path: Path) -> IO[str]:
         raise UsageError(f"{path} holds something else than prompts and replies: give another file to --record.")
     file = target.open("a", encoding="utf-8")
     if not whole:
-        file.write("\n")  # of a run that was killed, half a line may be there
+        file.write("\n")  # a run that was killed may have left half a line
     return file
 
 
 def _is_line(text: bytes) -> bool:
-    """Say whether `text` is a line of a record."""
+    """Return whether `text` is a line of a record."""
     try:
         line = json.loads(text)
     except ValueError:
@@ -60,10 +60,12 @@ def _is_line(text: bytes) -> bool:
 
 
 def record_to(file: IO[str], step: Callable[[], int], *, in_order: bool = True) -> "Callable[[Call], None]":
-    """Return what writes every prompt and reply to `file`, one JSON object a line.
+    """Return a function that writes every prompt and reply to `file`, one JSON object a line.
 
-    `step` tells the last decided step. `in_order`: all samples are of the step that follows it; else nobody can say of which
-    step one is.
+    Args:
+        file: the record.
+        step: returns the number of the last decided step.
+        in_order: whether all samples are of the step that follows it. If not, nobody knows the step of a sample: it is null.
     """
 
     def record(call: "Call") -> None:

@@ -1,4 +1,4 @@
-"""`maker-graph certify` and `report`: what a run was worth, and how it went."""
+"""`maker-graph certify` and `report`: how likely it is that a run is right, and how it went."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from maker_graph.statistics.estimation import Estimate
 
 SHOWN = 5
-"""Contested steps that are shown at most; `--json` has more."""
+"""At most this many contested steps are shown; `--json` has more."""
 
 DOUBTFUL = 1e-6
-"""A step that is wrong with less of a chance is not worth a line."""
+"""A step that is wrong with a smaller chance gets no line."""
 
 
 @app.command(
@@ -26,7 +26,7 @@ DOUBTFUL = 1e-6
     "  maker-graph certify hanoi-20260101-120000-000000 --json",
 )
 def certify_command(run: RunName, journal: InJournal = None, as_json: AsJson = False) -> Ending:
-    """Say from the votes of a run alone, without any truth, how likely it is that no step is wrong."""
+    """Estimate from the votes of a run alone how likely it is that no step is wrong. No right answers are needed."""
     need_plan_extra("certify")
     from maker_graph.report.certificate import UNSEEN
     from maker_graph.report.certificate import as_json as plain
@@ -52,11 +52,11 @@ def certify_command(run: RunName, journal: InJournal = None, as_json: AsJson = F
 def report_command(
     run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, force: Force = False
 ) -> None:
-    """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs.
+    """Write a page about a run, report.html in its directory, and its pictures as PNGs. The page needs no network.
 
-    Of a run in a database they are written to runs/NAME on this machine.
+    For a run in a database, they are written to runs/NAME on this machine.
 
-    Of the journal of an agent (VotingMiddleware(journal=FILE)) a page is written beside it: FILE.html.
+    For the journal of an agent (VotingMiddleware(journal=FILE)), a page is written beside it: FILE.html.
     """
     if journal is None and Path(run).is_file():
         from maker_graph.report.agents import write_page

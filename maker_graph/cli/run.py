@@ -1,4 +1,4 @@
-"""`maker-graph run` and `resume`: a run from its settings to its last line."""
+"""`maker-graph run` and `resume`: start a run, and go on with one."""
 
 import re
 from collections.abc import Mapping
@@ -43,7 +43,8 @@ def run_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix; of migrate a patch.",
+            help="Where the results go. Those of curate are CSV, JSON Lines or Parquet, by the suffix; that of migrate is a "
+            "patch.",
         ),
     ] = None,
     provenance: opt.ProvenanceOption = None,
@@ -54,8 +55,8 @@ def run_command(
     target: Annotated[
         float | None,
         typer.Option(
-            help="The chance that no step is wrong, for which is planned. With --labelled, the share of the decided rows that "
-            "is to be right.",
+            help="The chance that no step is wrong, for which k is planned. With --labelled, the share of the decided rows "
+            "that must be right.",
             show_default="0.99; 0.95 with --labelled",
         ),
     ] = None,
@@ -74,7 +75,8 @@ def run_command(
     price: opt.OwnPrice = None,
     seed: opt.Seed = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
+        str | None,
+        typer.Option("--run", metavar="NAME", help="The name of the run, or its directory. Default: the task and the time."),
     ] = None,
     journal: opt.InJournal = None,
     lookahead: opt.LookaheadOption = None,
@@ -91,17 +93,17 @@ def run_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Solved items, JSON Lines with item and answer: each sample is shown a few, drawn for it. Short for "
-            "--set examples=FILE --variants.",
+            help="Solved items, as JSON Lines with item and answer. Each sample is shown a few of them, drawn for it. Short "
+            "for --set examples=FILE --variants.",
         ),
     ] = None,
     labelled: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Rows whose right answers are known, as the results look. Before the run, a tenth of them become examples, "
-            "and the model is asked the others at several temperatures (--temperature: at this one). They choose the rule, and "
-            "say what its answers are worth. The limits are of all of it.",
+            help="Rows whose right answers are known, in the form of the results. Before the run, a tenth of them become "
+            "examples, and the model is asked the others at several temperatures, or at that of --temperature. They choose the "
+            "rule, and show how often it is wrong. The limits hold for the measuring and the run together.",
         ),
     ] = None,
     variants: opt.Variants = False,
@@ -120,7 +122,7 @@ def run_command(
     quiet: opt.Quiet = False,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Solve a task from its start."""
+    """Start a run: solve a task from its beginning."""
     from maker_graph.cli.announcement import announce, announce_lookahead
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
@@ -174,17 +176,19 @@ def resume_command(
     run: opt.RunName,
     journal: opt.InJournal = None,
     answer: Annotated[
-        str | None, typer.Option(metavar="REPLY", help="A person's reply to the step that is stuck, as a model would give it.")
+        str | None, typer.Option(metavar="REPLY", help="Your reply to the step that is stuck, as a model would give it.")
     ] = None,
     answers: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A person's answers to open items: the file that maker-graph review --export wrote."),
+        typer.Option(
+            metavar="FILE", help="Your answers to open items: the file that maker-graph review --export wrote, filled in."
+        ),
     ] = None,
     retry_open: Annotated[
-        bool, typer.Option("--retry-open", help="Vote once more on the items that are left open, with other samples.")
+        bool, typer.Option("--retry-open", help="Vote again on the items that are left open, with new samples.")
     ] = False,
     max_samples: Annotated[
-        int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
+        int | None, typer.Option(help="A vote that needs more samples than this is undecided. Default: as before.", min=1)
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results go. Default: as before.")] = None,
     provenance: opt.ProvenanceOption = None,
@@ -206,8 +210,8 @@ def resume_command(
         bool,
         typer.Option(
             "--accept-loss",
-            help="Go on although the journal is an older copy: steps that are missing are sampled again, and what was spent on "
-            "them stays counted.",
+            help="Go on although the journal is an older copy of itself. Missing steps are sampled again, and what was spent "
+            "on them stays counted.",
         ),
     ] = False,
     test: opt.TestCommand = None,
@@ -226,7 +230,8 @@ def resume_command(
 ) -> Ending:
     """Go on with a run from its last committed step.
 
-    A task of your own is imported as it is, if you have gone on with this run here before; else name it (--task), or --trust.
+    A task of your own is imported at once if you have worked on this run before, on this machine and in this directory.
+    Otherwise name it (--task), or trust the directory (--trust).
     """
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
@@ -246,7 +251,7 @@ def resume_command(
 
 
 def _kept_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that a run keeps, with its limits and the places of its results; `given` are those of the command.
+    """Return what a run keeps, with all limits and the places of its results; `given` are the options of the command.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -272,7 +277,7 @@ def _session_of(given: Mapping[str, Any]) -> "Solving":
 
 
 def _take_answers(run: "Run", file: Path) -> None:
-    """Take a person's answers, and tell which were not taken.
+    """Take the answers of a person from a file, and tell which were not taken.
 
     Raises:
         UsageError: the file cannot be read.
@@ -282,4 +287,4 @@ def _take_answers(run: "Run", file: Path) -> None:
     found = run.answer(read_answers(file), write=False)
     for number, why in sorted(found.refused.items()):
         tell(f"Item {number}: the answer was not taken: {visible(why)}.")
-    tell(f"{len(found.taken):,} answers were taken, {len(found.refused):,} were not.")
+    tell(f"Answers taken: {len(found.taken):,}, not taken: {len(found.refused):,}.")

@@ -1,4 +1,4 @@
-"""One session of a run: it is solved, shown, written, and ends with its exit code."""
+"""One session of a run: solve its steps, show how far it is, write its results, and end with the exit code."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -24,9 +24,19 @@ if TYPE_CHECKING:
 def go_on(
     run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool, ending: "Finishing | None" = None
 ) -> Ending:
-    """Solve what is left of `run`, show it, and write what it found; return how it ended.
+    """Solve what is left of `run`, show how it goes, and write the results; return how it ended.
 
-    `ending` is what else is done with what was found, once all of it is there; before that, its results are not written.
+    Args:
+        run: the run.
+        file: where every prompt and reply is recorded; None records nothing.
+        how: how the run goes on.
+        quiet: whether neither progress nor summary is shown.
+        as_json: whether the result is one JSON object, in place of the summary.
+        ending: what else is done with the results of a migration, once all steps are decided.
+
+    Raises:
+        DamagedRun: what is stored contradicts itself.
+        UsageError: an option is wrong.
     """
     stopped: MakerError | None = None
     finished = True
@@ -64,23 +74,23 @@ def go_on(
         tell(text)
         return replace(ending_of(summary), reason=text, result=result)
     if left and (ended := ending_of(summary)).code == 0:
-        text = f"{left:,} results are left open, although all of their items are decided: they stand beside {run.options.out}."
+        text = f"All items are decided, but some results ({left:,}) are left open: they stand beside {run.options.out}."
         tell(text)
         return replace(ended, code=EXIT_CODES[Undecided], reason=text, result=result)
     return replace(ending_of(summary), result=result)
 
 
 def written_of(run: Run) -> tuple[int, MakerError | None]:
-    """Write what a run has found; return how many results are open, and why they could not be written."""
+    """Write the results of a run; return how many of them are left open, and the error if they cannot be written."""
     try:
         return run.write_results(), None
     except (UsageError, LimitReached) as error:
-        tell(f"Error: {error} All answers are kept: maker-graph resume {run.home.command} --out FILE writes them.")
+        tell(f"Error: {error} All answers are kept. To write them: maker-graph resume {run.home.command} --out FILE")
         return 0, error
 
 
 def _hung() -> None:
-    """Say what ended a run that did not end by itself."""
+    """Print the JSON object of a run that did not stop in time."""
     put(Ending(INTERRUPTED, "Interrupted; a call did not end in time.").as_json())
 
 
@@ -98,7 +108,7 @@ def _why(stopped: MakerError | None, step: int) -> str:
 
 
 def _more(stopped: MakerError | None) -> str:
-    """Return what a person needs to answer a stuck step."""
+    """Return what a person must see to answer a stuck step: ballot, last replies and question."""
     if not isinstance(stopped, Undecided):
         return ""
     ballot = "".join(f"\n  {votes} for {candidate}" for candidate, votes in stopped.ballot.items())
@@ -116,7 +126,7 @@ def _todo(run: Run, stopped: MakerError | None) -> str:
 
 @contextmanager
 def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None]]:
-    """Show a live bar; yield what it is told after each step."""
+    """Show a live bar; yield the function to call after each step."""
     if quiet:
         yield lambda _: None
         return

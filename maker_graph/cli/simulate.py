@@ -1,4 +1,4 @@
-"""`maker-graph simulate`: a simulated model, or the tiny one, behind HTTP."""
+"""`maker-graph simulate`: serve a simulated model, or the tiny one, over HTTP."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,20 +25,20 @@ def simulate_command(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     model: Annotated[
         str | None,
-        typer.Option(help="sim:PROFILE, or tiny: the tiny language model that ships.", show_default="sim:gpt-4.1-mini"),
+        typer.Option(help="sim:PROFILE, or tiny for the small language model that ships.", show_default="sim:gpt-4.1-mini"),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Short for --model sim:PROFILE.")] = None,
-    seed: Annotated[int, typer.Option(help="Sets which steps are hard, and which requests fail.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed that sets which steps are hard, and which requests fail.")] = 0,
     faults: Annotated[
         str | None,
         typer.Option(
             metavar="FAULT=SHARE,...",
-            help="Shares of requests that get 429, 5xx, hang, reset, cut, html or empty; retry-after=SECONDS (1) and "
-            "hang-seconds=SECONDS (3600) say how. GET /v1/faults counts them.",
+            help="The share of requests that get each fault: 429, 5xx, hang, reset, cut, html or empty. retry-after=SECONDS "
+            "(default 1) and hang-seconds=SECONDS (default 3600) say how. GET /v1/faults counts the faults.",
         ),
     ] = None,
 ) -> None:
-    """Serve a simulated model, or the tiny one, as an OpenAI-compatible server (chat completions)."""
+    """Serve a simulated model, or the tiny one, by the API of OpenAI (chat completions)."""
     import socket
 
     import uvicorn
@@ -61,25 +61,25 @@ def simulate_command(
 
 
 def _served(model: str | None, profile: str | None, seed: int) -> "Served":
-    """Return what `--model` and `--profile` name.
+    """Return the model that `--model` or `--profile` names.
 
     Raises:
-        UsageError: both are given, or no such model is in this package.
+        UsageError: both are given, or there is no such model here.
     """
     from maker_graph.models.simulation import Simulator, profile_of
 
     if model is not None and profile is not None:
-        raise UsageError("Give --model or --profile: one names the model already.")
+        raise UsageError("--profile is short for --model sim:PROFILE: give one of them.")
     if model == "tiny":
         return ServedTiny()
     provider, _, name = (model or f"sim:{profile or 'gpt-4.1-mini'}").partition(":")
     if provider != "sim" or not name:
-        raise UsageError(f"What can be served is sim:PROFILE or tiny, not {model}.")
+        raise UsageError(f"--model must be sim:PROFILE or tiny, not {model}.")
     return Simulator(profile_of(name), seed=seed)
 
 
 class ServedTiny:
-    """The tiny language model, as the server asks for it."""
+    """The tiny language model, in the form that the server needs."""
 
     name = "tiny"
 

@@ -1,4 +1,4 @@
-"""`maker-graph verify` and `status`: what can be said of a run without a model."""
+"""`maker-graph verify` and `status`: see where a run stands and what it is worth, without a model."""
 
 from typing import Annotated
 
@@ -14,13 +14,13 @@ from maker_graph.errors import UsageError
 def verify_command(
     run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False
 ) -> Ending:
-    """Replay a run's journal by the task's rules alone, without a model, and say what it is worth.
+    """Replay the journal of a run by the rules of its task, without a model, and say what the run is worth.
 
-    Proved: every answer keeps the rules and the goal is reached. Right: every answer is the one that the task knows to be
-    right. Consistent: nothing says that the answers are right, or wrong. These three exit with 0, open with 3; contradicted,
-    and a run that is not over, with 1.
+    Proved: every answer keeps the rules and the goal is reached, or a verifier proves every answer. Right: every answer is the
+    one that the task knows to be right. Consistent: nothing says that the answers are wrong, and nothing that they are right.
+    The exit code of these three is 0. It is 3 for a run with open steps, and 1 for one that is contradicted or not over.
 
-    A task of your own is code: it is imported if you name it (--task), or trust the directory (--trust).
+    A task of your own is code. It is imported only if you name it (--task), or trust the directory (--trust).
     """
     from maker_graph.cli.summary import ending_of, print_summary, summarized
 
@@ -37,9 +37,11 @@ def verify_command(
     "  maker-graph status --fleet rows --journal postgresql://db/runs",
 )
 def status_command(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in --journal, or its directory.")
+    ] = None,
     fleet: Annotated[
-        str | None, typer.Option("--fleet", metavar="NAME", help="In place of a run: all runs of a fleet.")
+        str | None, typer.Option("--fleet", metavar="NAME", help="In place of a run: the name of a fleet, for all of its runs.")
     ] = None,
     journal: InJournal = None,
     task: OwnTask = None,
@@ -48,12 +50,13 @@ def status_command(
 ) -> Ending:
     """Say where a run stands, or a fleet.
 
-    A task of your own is code, which looking does not import: without --task or --trust nothing is replayed.
+    A task of your own is code, and is not imported unless you name it (--task) or trust it (--trust). Without that, nothing is
+    replayed.
     """
     from maker_graph.cli.summary import print_summary, summarized
 
     if (run is None) == (fleet is None):
-        raise UsageError("Name a run, or a fleet (--fleet).")
+        raise UsageError("Name either a run or a fleet (--fleet NAME).")
     if fleet is not None:
         return status_of(fleet, journal, as_json=as_json)
     with opened_run(run or "", journal, task=task, trust=trust) as opened:

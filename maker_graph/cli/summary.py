@@ -1,4 +1,4 @@
-"""A run in figures, as a person or a program reads it."""
+"""The summary of a run: its figures as a table, and its verdict as an exit code."""
 
 import json
 import sys
@@ -20,20 +20,20 @@ from maker_graph.run.directory import LONG, Summary
 from maker_graph.runs import Run
 
 CODES: Mapping[Verdict | None, int] = {"contradicted": CONTRADICTED, "unfinished": CONTRADICTED, "open": EXIT_CODES[Undecided]}
-"""The exit code of a verdict that is not good; `verify` is asked for an end, so a run that is not over is not."""
+"""The exit codes of verdicts that are not good. A run that is not over is among them, because `verify` expects an end."""
 
 STYLES: Mapping[Verdict | None, str] = {"proved": "green", "right": "green", "contradicted": "red", "open": "yellow"}
 
 
 def summarized(run: Run, *, quiet: bool) -> Summary:
-    """Return the run in figures; of a long run, show how far its journal has been replayed."""
+    """Return the figures of a run. While a long journal is replayed, show how far that is, unless `quiet`."""
     with replaying(run.step, quiet=quiet or run.step < LONG) as progress:
         return run.verify(progress)
 
 
 @contextmanager
 def replaying(steps: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show how far so many steps have been replayed, which is told to what is yielded."""
+    """Show a bar of `steps` replayed steps; yield the function that is told how many are done."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -43,7 +43,7 @@ def replaying(steps: int | None, *, quiet: bool) -> Iterator[Callable[[int], Non
 
 
 def ending_of(result: Summary) -> Ending:
-    """Return how a command ends whose run is to be done, and not contradicted."""
+    """Return the ending of a command that expects a run to be done, and not contradicted."""
     verdict, because = result["verdict"], result["because"]
     if verdict not in CODES:
         return Ending(result=result)
@@ -114,7 +114,7 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
 
 
 def _passed_rows(result: Summary) -> Iterator[tuple[str, str]]:
-    """Yield what was passed on, and what each rung of a cascade took."""
+    """Yield the lines about steps that were passed on, and about each rung of a cascade."""
     if result["passed"]:
         yield "Passed on", f"{result['passed']:,} open steps are contested: they are left to a person"
     for number, rung in enumerate(result["rungs"], start=1):
@@ -127,7 +127,7 @@ def _passed_rows(result: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
-    """Yield what the task's verifier and its key had to say."""
+    """Yield the lines about the task's verifier and its key."""
     if standings := result["standings"]:
         yield "Verifier", "says of the votes: " + ", ".join(f"{standings.get(name, 0):,} {name}" for name in STANDINGS)
     if merged := result["merged"]:
@@ -146,7 +146,7 @@ def _by(result: Summary) -> str:
 
 
 def _single(result: Summary) -> str:
-    """Return what the first samples alone would have come to."""
+    """Return in words how the run would have ended with only the first sample of each step."""
     if not result["steps"]:
         return "nobody can tell: no step is decided"
     first, differs, stuck = result["first_sample_wrong_at"], result["single_differs"], result["stuck"]

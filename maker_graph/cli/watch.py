@@ -1,4 +1,4 @@
-"""`maker-graph watch`: runs in a browser."""
+"""`maker-graph watch`: show runs in a browser."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from maker_graph.watch.finding import Finder
 
 NICE = 10
-"""How far the page stands back where the runs need the processors themselves."""
+"""The niceness of the page's process, so that runs get the processors first."""
 
 
 @app.command(
@@ -34,18 +34,18 @@ def watch_command(
     host: Annotated[
         str,
         typer.Option(
-            help="The address to listen on. Another than 127.0.0.1 lets other machines in: what is sent is not encrypted."
+            help="The address to listen on. Any other than 127.0.0.1 lets other machines in, and what is sent is not encrypted."
         ),
     ] = "127.0.0.1",
     journal: InJournal = None,
     task: OwnTask = None,
     trust: Trust = False,
 ) -> None:
-    """Show runs in a browser while they are at work, and take answers to what is stuck.
+    """Show runs in a browser while they are at work, and take your answers to stuck steps.
 
-    The page reads the journals, in another process than the runs, and imports no task. Answers are read and checked like a
-    model's, and left for the run: the next resume uses them, and a run or resume with --wait goes on at once. To check one, the
-    task is needed: a task of your own is imported if you name it (--task), or trust the directory (--trust).
+    The page reads the journals in a process of its own, and imports no task. Your answers are checked like a model's replies,
+    and left for the run: the next resume uses them, and a run or resume with --wait goes on at once. To check an answer, the
+    task is needed. A task of your own is imported only if you name it (--task), or trust the directory (--trust).
     """
     import os
     import secrets
@@ -59,7 +59,7 @@ def watch_command(
     from maker_graph.watch.server import PUBLIC, create_app
 
     if task is not None and len(runs or ()) != 1:
-        raise UsageError("--task is the task of one run: name that run.")
+        raise UsageError("--task is the task of a single run: name that run.")
     token = secrets.token_urlsafe(24)
     desk = Desk(Trusted(task, directories=trust))
     hub = Hub(_finder(runs or [], journal))
@@ -69,13 +69,13 @@ def watch_command(
         why = (error.strerror or "no such address").partition(" (")[0]
         raise UsageError(f"Port {port} of {host!r} cannot be used ({why}): give another --port, or another --host.") from None
     address = listener.getsockname()[0]
-    host = address if address in EVERYWHERE else host  # "", "0" and "::0" are ways to say it
+    host = address if address in EVERYWHERE else host  # "", "0" and "::0" mean it too
     guarded = Guard(create_app(hub, desk), token=token, host=host, names=[socket.gethostname()], public=PUBLIC)
     shown = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{listener.getsockname()[1]}/?token={token}")
-    tell("Open this address in a browser. Whoever has it can see the runs, and answer. Ctrl-C ends it.")
+    tell("Open this address in a browser. Whoever has the address can see the runs, and answer. Ctrl-C ends the page.")
     if not is_loopback(host):
-        tell("Other machines can reach it, and what is sent is not encrypted: use it in a network that you trust.")
+        tell("Other machines can reach it, and what is sent is not encrypted: use it only in a network that you trust.")
     config = uvicorn.Config(
         guarded, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1, proxy_headers=False
     )
@@ -85,10 +85,10 @@ def watch_command(
 
 
 def _finder(names: Sequence[str], journal: str | None) -> "Finder":
-    """Return what finds the runs of these names, or all of them.
+    """Return the finder of the runs of these names, or of all runs if there are no names.
 
     Raises:
-        UsageError: one of them is no run.
+        UsageError: a name is that of no run.
         OutOfReach: the database cannot be reached.
     """
     from maker_graph.watch.finding import InJournal, in_folder, named

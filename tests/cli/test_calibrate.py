@@ -98,7 +98,7 @@ def test_another_calibration_is_not_mixed_into_a_file(cli: Cli, tmp_path: Path) 
         (["hanoi", "--model", MODEL, "--samples", "1"], "at least 2"),
         (["hanoi", "--model", "sim:none"], "There is no simulated model"),
         (["hanoi", "--model", "openai:gpt-4.1-mini"], "OPENAI_API_KEY"),
-        (["hanoi", "--model", MODEL, "--model", "sim:perfect", "--price", "1,1"], "--price says what one model costs"),
+        (["hanoi", "--model", MODEL, "--model", "sim:perfect", "--price", "1,1"], "--price IN,OUT is for one model"),
         (["records", "--input", str(ROOT / "examples/records/records.csv"), "--model", MODEL], "--no-truth"),
         (["nothing", "--model", MODEL], "no task"),
         (["hanoi", "--model", MODEL, "--out", "no/such/folder.jsonl"], "cannot be written"),

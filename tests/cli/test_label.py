@@ -140,7 +140,7 @@ def test_a_run_of_hanoi_is_labelled_in_the_states_that_it_went_through(cli: Cli,
     [
         (("label",), "Name a run, or a task with --task"),
         (("label", "r", "--disks", "3"), "A run has its options already"),
-        (("label", "r", "--use", "show"), "--use is certify, choose or example, not 'show'"),
+        (("label", "r", "--use", "show"), "--use must be certify, choose or example, not 'show'"),
         (("label", "none"), "is no run"),
         (("label", "--task", "nothing"), "There is no task"),
         (("audit", "r", "--confidence", "95"), "between 0 and 1"),

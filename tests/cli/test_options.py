@@ -43,7 +43,7 @@ def test_what_is_no_temperature_is_none(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["auto", "0,1"])
 def test_a_retry_has_one_temperature(text: str) -> None:
-    with pytest.raises(UsageError, match="--retry-temperature is one temperature"):
+    with pytest.raises(UsageError, match="--retry-temperature must be one temperature"):
         parse_retry_temperature(text)
 
 

@@ -58,7 +58,7 @@ def test_the_parts_of_a_task_are_planned_together(cli: Cli, tmp_path: Path) -> N
     assert found["samples"] == pytest.approx(choose["samples"] + verdict["samples"])
     said = cli("plan", *files, "--target", ".9").stdout
     assert f"Run with --k choose={choose['k']},verdict={verdict['k']}" in " ".join(said.split())
-    for args, says in (([*files, files[0]], "Two files are of the part 'choose'"), ([*files, "--p", ".9"], "leave out --p")):
+    for args, says in (([*files, files[0]], "Two files are about the part 'choose'"), ([*files, "--p", ".9"], "leave out --p")):
         failed = cli("plan", *args)
         assert failed.returncode == 2
         assert says in failed.stderr

@@ -80,7 +80,7 @@ class Finishing:
         where = "" if out is None else f"; {out}, to be applied in {self.task.top} with git apply or patch -p1"
         tell(
             f"{counted(len(used) - left, 'edit')} in {counted(len(new), 'file')}, {left:,} stay as they are, "
-            f"{not_done:,} are not done{where}"
+            f"{not_done:,} not done{where}"
         )
         if not_done and out is not None:
             tell(f"{out}.review lists what is not done.")

@@ -29,8 +29,8 @@ InJournal = Annotated[
     typer.Option(
         "--journal",
         metavar="URL",
-        help="The database that holds the run, if it is in no directory: postgresql://HOST/DATABASE. Default: the environment "
-        "variable MAKER_GRAPH_JOURNAL.",
+        help="The database that holds the run or the fleet, in place of a directory: postgresql://HOST/DATABASE. Default: the "
+        "environment variable MAKER_GRAPH_JOURNAL.",
     ),
 ]
 
@@ -92,7 +92,7 @@ Within = Annotated[
     int | None,
     typer.Option(
         help="The most votes on one step. A step that no candidate can win within them is contested: it is left to a person, "
-        "and no model votes on it again. With the number of --k, only unanimous votes decide.",
+        "and no model votes on it again. If it equals --k, only unanimous votes decide.",
         min=1,
     ),
 ]
@@ -371,7 +371,7 @@ OnDoubtOption = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="again|ask",
-        help="What a run does that goes on, and does not know whether its last action on the world was performed: perform it "
+        help="What to do when a run goes on, and nobody knows whether its last action on the world was performed: perform it "
         "again, or stop and ask. Default: again; at a resume, as before.",
     ),
 ]

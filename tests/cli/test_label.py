@@ -69,7 +69,7 @@ def test_an_audit_asks_at_the_terminal_and_says_its_bound(words: Cli, tmp_path: 
         "In upper case: ",
         "not taken: it is malformed",
         "not taken: it is invalid",
-        "2 of 4 count so far",
+        "2 of 4 labels count so far",
     ):
         assert said in first.stderr
     assert first.stdout.startswith("Of 6 decided items, 2 drawn at random were checked; 1 wrong, and 1 that nobody could tell")

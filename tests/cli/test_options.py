@@ -59,9 +59,9 @@ def test_leads_and_models_are_said_by_part() -> None:
     assert parse_k("3") == 3
     assert parse_k("choose=3, verdict=auto") == {"choose": 3, "verdict": "auto"}
     for text, says in (
-        ("choose=", "name=value"),
-        ("choose=3,verdict", "name=value"),
-        ("a=1,a=2", "two things"),
+        ("choose=", "NAME=VALUE"),
+        ("choose=3,verdict", "NAME=VALUE"),
+        ("a=1,a=2", "names the part 'a' twice"),
         ("a=x", "whole number"),
     ):
         with pytest.raises(UsageError, match=says):

@@ -33,7 +33,7 @@ def test_plan_prints_one_object_with_both_models_of_errors(cli: Cli) -> None:
         (["--p", ".9", "--steps", "9", "--target", "1"], "must lie between 0 and 1"),
         (["--p", ".9", "--steps", "9", "--rho", "1"], "rho must be"),
         (["--p", ".9", "--steps", "9", "--valid", "0"], "valid must be"),
-        (["--p", ".9", "--steps", "9", "--tokens", "5"], "--tokens is two numbers"),
+        (["--p", ".9", "--steps", "9", "--tokens", "5"], "--tokens must be two numbers"),
         (["none.jsonl"], "cannot be read"),
     ],
 )

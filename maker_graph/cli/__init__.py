@@ -1,7 +1,7 @@
 """The command line: `maker-graph run`, `resume`, `review`, `status`, `report` and the others.
 
-What a person reads goes to standard error; standard output holds the result, with `--json` exactly one object. A module for
-each group of commands; the order of the imports is that of `--help`.
+What is told to a person goes to standard error. Standard output holds the result; with `--json` that is exactly one object.
+There is a module for each group of commands. `--help` lists the commands in the order of the imports.
 """
 
 import signal
@@ -30,11 +30,11 @@ __all__ = ["EXIT_CODES", "app", "main"]
 def main() -> None:
     """Run the command line."""
     see_streams()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop of a run takes over: as Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, until the loop of a run takes over
     try:
         app()
     except KeyboardInterrupt:  # before the command had begun, or after it had ended
         sys.exit(INTERRUPTED)
-    finally:  # what is left is the end of the process: a late signal must not change its exit code
+    finally:  # the process ends now, and a late signal must not change its exit code
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Tells people before the first call of a run what will happen, how likely it succeeds, and what it may cost."""
+"""What a person is told before the first call of a run: what will happen, its chance of success, and its cost."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from maker_graph.runs import Run
 
 
 def announce(run: Run, *, quiet: bool) -> None:
-    """Say what the run will do, how likely it is that no step is wrong, and what it may cost."""
+    """Tell what the run will do, how likely it is that no step is wrong, and what it may cost; `quiet` tells nothing."""
     if quiet:
         return
     settings, total, plan = run.settings, total_of(run.task), run.plan
@@ -27,7 +27,7 @@ def announce(run: Run, *, quiet: bool) -> None:
     if settings.simulated:
         profile = settings.info.profile()
         own = any(part.rehearse is not None for part in guarded(run.task).voted_parts.values())
-        wrong = f"{profile.error:.2%} of its valid samples are wrong{' if the task does not say how hard a step is' * own}"
+        wrong = f"{profile.error:.2%} of its valid samples are wrong{' where the task does not say how hard a step is' * own}"
         errs = f" is simulated: {wrong}, {profile.flagged:.1%} are red-flagged. "
         draws.print(shown((settings.model, "bold"), errs, "Nothing is spent."))
     elif settings.info.ships:
@@ -39,7 +39,7 @@ def announce(run: Run, *, quiet: bool) -> None:
         draws.print(f"The chance that no step is wrong: {_stated(plan)}")
     elif total and not run.backing:
         draws.print(
-            "The chance that no step is wrong is not known, because nobody has measured how often this model is wrong here. "
+            "The chance that no step is wrong is not known, because nobody said how often this model errs on this task: "
             "maker-graph calibrate measures it."
         )
     price = prices_of(settings, run.options).model
@@ -47,10 +47,12 @@ def announce(run: Run, *, quiet: bool) -> None:
     if price is not None and price != FREE and total is not None and cap is not None:
         calls = total * settings.k
         read = _prompt_tokens(run)
-        most = calls * price({"input": read, "cached": 0, "output": cap})  # its length chooses the price tier
+        most = calls * price(
+            {"input": read, "cached": 0, "output": cap}
+        )  # for each request by itself, as a price may depend on its length
         draws.print(
             f"Expected: {calls:,} calls{_more(settings)}; "
-            f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."
+            f"they cost up to ${most:,.2f} if every reply fills its {cap} tokens. --max-cost sets a limit."
         )
 
 
@@ -70,35 +72,31 @@ def _rules(settings: Settings) -> str:
 
 def _more(settings: Settings) -> str:
     return (
-        " on the first rung, and more for what it passes on" if settings.cascade else ", and a few more where samples disagree"
+        " on the first rung, and more for what it passes on" if settings.cascade else ", and some more where samples disagree"
     )
 
 
 def _prompt_tokens(run: Run) -> int:
-    """Return roughly how many tokens the first prompt has; 0 if the first step needs no model."""
+    """Return about how many tokens the first prompt has; 0 if the first step is answered without one."""
     task = guarded(run.task)
     state = task.start()
     return len(str(task.prompt(state))) // 4 if task.part(state) in task.voted_parts else 0
 
 
 def _stated(plan: dict[str, Any]) -> str:
-    """Return the chance of a plan in words, and how far its assumptions move it, if that is much."""
+    """Return the chance of a plan in words, with what else it may be: at the worst, or if errors were independent."""
     likely, low = plan["p_full"], plan["p_full_low"]
     if low is not None and low < likely - WIDE:
-        return f"{chance(likely)} by the measured error rate, {chance(low)} in the worst case that the calibration allows."
+        return f"{chance(likely)} by what was measured, {chance(low)} at the worst that its calibration leaves open."
     other = "" if not plan["rho"] else f" If samples erred independently it would be {chance(plan['p_full_independent'])}."
     return f"at least {chance(likely)}.{other}"
 
 
 def announce_lookahead(run: Run, *, quiet: bool) -> None:
-    """Say how far a run looks ahead, who drafts the states, and what that costs."""
+    """Tell how far a run looks ahead, who drafts, and what it costs if a draft is wrong."""
     options = run.options
     if (options.lookahead or 1) == 1 or guarded(run.task).given is not None or quiet:
         return
     by = "the task itself" if isinstance(run.task, Predicts) else options.draft_model or run.settings.model
-    many = (
-        "as many microsteps at once as the drafts allow"
-        if options.lookahead == "auto"
-        else f"{options.lookahead} microsteps at once"
-    )
+    many = "as many microsteps at once as pay off" if options.lookahead == "auto" else f"{options.lookahead} microsteps at once"
     tell(f"Lookahead: {many}, drafted by {by}. Votes on a wrong draft are dropped, but paid for.")

@@ -1,6 +1,6 @@
 """The command itself: its help, its exit codes, and how it ends.
 
-A command returns its `Ending`, or raises an error. This module turns both into messages, the object of `--json` and the exit
+A command returns its `Ending`, or raises an error. This module makes of it what is told, the object of `--json` and the exit
 code. No other place ends a command.
 """
 
@@ -29,7 +29,7 @@ from maker_graph.errors import (
 )
 
 INTERRUPTED = 130
-"""The exit code of a run that was interrupted."""
+"""The exit code of a run that was told to stop."""
 
 EXIT_CODES: dict[type[MakerError], int] = {
     UsageError: 2,
@@ -46,10 +46,10 @@ CONTRADICTED = 1
 """The exit code of a run whose answers break a rule, miss the goal, or are known to be wrong."""
 
 CRASHED = 70
-"""The exit code of an unexpected error, in the program or in the task."""
+"""The exit code of a crash: an error in maker_graph, or in the task."""
 
 TRACEBACK = "MAKER_GRAPH_TRACEBACK"
-"""The environment variable that makes a crash print its traceback."""
+"""The environment variable that has a crash told with its traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class _Command(TyperGroup):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> NoReturn:
         """Do what `args` say, and exit."""
         given = sys.argv[1:] if args is None else list(args)
-        as_json = "--json" in given  # asked now, because parsing empties the list
+        as_json = "--json" in given  # before they are read, which takes them out of the list
         with tolerant_streams():
             ending = self._ended(given, prog_name or "maker-graph")
             if as_json and ending is not None:
@@ -93,7 +93,7 @@ class _Command(TyperGroup):
         sys.exit(0 if ending is None else ending.code)
 
     def _ended(self, args: list[str], name: str) -> Ending | None:
-        """Do what `args` say. Return how it ended, or None after a help text."""
+        """Do what `args` say, and return how it ended; None after a help text."""
         try:
             with self.make_context(name, args) as context:
                 ending = self.invoke(context)
@@ -114,9 +114,9 @@ def _failed(error: MakerError) -> Ending:
 
 
 def _misused(error: Any) -> Ending:
-    """Return the ending for what Typer refuses, such as an unknown option or a word in place of a number."""
-    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text, which was shown
-        return Ending(EXIT_CODES[UsageError], "No command was given.")
+    """Return the ending of a command line that Typer refuses: an unknown option, for example, or a value that is no number."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text, which has been shown
+        return Ending(EXIT_CODES[UsageError], "There is no command.")
     reason = " ".join(str(error.format_message()).split())
     path = getattr(getattr(error, "ctx", None), "command_path", "maker-graph")
     tell(f"Error: {reason} (See: {path} --help)")
@@ -124,7 +124,7 @@ def _misused(error: Any) -> Ending:
 
 
 def _crashed(error: BaseException) -> Ending:
-    from maker_graph.models.redaction import keys_of_the_environment, redacted  # imports pydantic, which few commands need
+    from maker_graph.models.redaction import keys_of_the_environment, redacted  # pydantic, which few commands need
 
     frames = traceback.extract_tb(error.__traceback__)
     where = f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
@@ -133,8 +133,8 @@ def _crashed(error: BaseException) -> Ending:
     if os.environ.get(TRACEBACK):
         tell(redacted("".join(traceback.format_exception(error)), keys))
     tell(
-        f"Error: this should not happen: {reason}{where}. What was committed is kept. The error is in your own task or in "
-        f"maker_graph. If it is in maker_graph, please report it with the output of the same command under {TRACEBACK}=1."
+        f"Error: this should not happen: {reason}{where}. All committed steps are kept. The error is in a task of your own, or "
+        f"in maker_graph. In the second case, please report it to the maintainers, with all that {TRACEBACK}=1 shows."
     )
     return Ending(CRASHED, reason)
 
@@ -145,10 +145,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Solve long tasks in small steps, each decided by a vote (MAKER, arXiv 2511.09030).",
-    epilog="Exit codes: 0 done; 1 the answers contradict the task's rules, its goal or known right answers (for "
-    "verify also: the "
-    "run is not finished); 2 wrong usage; 3 a step is undecided, or items are left open; 4 a limit is reached; 5 the provider "
-    "fails, or the journal is out of reach; 6 the run is damaged; 70 an unexpected error; 130 interrupted. "
-    "After 3, 4, 5, 70 and 130 the run can be resumed.",
+    help="Solve long tasks in small steps, each decided by votes (MAKER, arXiv 2511.09030).",
+    epilog="Exit codes: 0 done; 1 contradicted by the task's rules, goal or truth (of verify also: the run is not over); "
+    "2 wrong usage; 3 a step is undecided, or steps are left open; 4 a limit is reached; 5 the provider or a part of the task "
+    "failed, or the journal is out of reach; 6 the run is damaged; 70 a crash; 130 interrupted, or another process took the "
+    "run over. After 3, 4, 5, 70 and 130 the run can be resumed.",
 )

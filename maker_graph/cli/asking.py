@@ -1,4 +1,4 @@
-"""Asks a person at the terminal: shows a question on standard error, and reads a typed line."""
+"""Asking a person at the terminal: the question is on standard error, and the answer is a line that is typed."""
 
 import io
 import sys
@@ -9,7 +9,7 @@ from maker_graph.core.characters import visible
 
 
 def read_anything() -> None:
-    """Let standard input hold bytes that are no text. Such an answer is refused later, without a crash."""
+    """Let standard input hold bytes that are no text: they are refused as an answer later, and are no crash here."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")
 
@@ -23,7 +23,7 @@ def typed_line() -> str | None:
 
 
 def question_lines(question: Sequence[tuple[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the last message of a question, ready to be shown."""
+    """Yield the lines of the last message of a question, indented for the terminal."""
     for _, content in question[-1:]:
         for line in str(content).splitlines():
             yield f"  {visible(line)}"

@@ -7,33 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maker_graph.cli import options as opt
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import (
-    AsJson,
-    Check,
-    Disks,
-    EmitBy,
-    MaxCalls,
-    MaxCost,
-    MaxTokens,
-    OwnPrice,
-    Patience,
-    Probe,
-    Quiet,
-    Rpm,
-    Sets,
-    Source,
-    StopAt,
-    Structured,
-    Target,
-    TaskName,
-    TemperatureOption,
-    Timeout,
-    parse_temperature,
-    parse_temperatures,
-    task_named,
-    unescaped,
-)
 from maker_graph.cli.output import tell
 from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.emitting import emit_of, kept_emit
@@ -49,7 +24,7 @@ if TYPE_CHECKING:
     from maker_graph.tasks.loading import LoadedTask
 
 SAMPLES_AT_EACH = 8
-"""Default samples of each step, where temperatures are compared: enough to see how often five agree."""
+"""Samples of each step by default, if temperatures are compared. There must be enough to see five that agree."""
 
 
 @app.command(
@@ -62,75 +37,84 @@ SAMPLES_AT_EACH = 8
     "--temperatures 0,.1,.4,.7,1",
 )
 def calibrate_command(
-    task: TaskName,
-    model: Annotated[list[str], typer.Option(help="provider:model, sim:PROFILE, or tiny. Repeat it to compare several.")],
-    steps: Annotated[
-        int, typer.Option(help="How many random steps are asked. All of them, if the task has fewer.", min=1)
-    ] = 1000,
+    task: opt.TaskName,
+    model: Annotated[
+        list[str],
+        typer.Option(help="The model: provider:model, sim:PROFILE, or tiny. Repeat --model to compare several."),
+    ],
+    steps: Annotated[int, typer.Option(help="How many random steps are asked; all, if the task has no more.", min=1)] = 1000,
     samples: Annotated[
         int | None,
         typer.Option(
-            help="Samples of each step. Two show how errors are correlated; more show it better. Default: 2, or 8 with "
-            "--temperatures."
+            help="How many samples of each step are drawn. Two show how errors are correlated, more show it better. "
+            "Default: 2; with --temperatures 8."
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file for all samples and figures. Default: calibration-TASK.jsonl.")
+        Path | None, typer.Option(metavar="FILE", help="Where the samples are kept. Default: calibration-TASK.jsonl.")
     ] = None,
-    disks: Disks = None,
-    source: Source = None,
-    sets: Sets = None,
+    disks: opt.Disks = None,
+    source: opt.Source = None,
+    sets: opt.Sets = None,
     part: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The part of the task to ask, if models vote on several.")
+        str | None, typer.Option(metavar="NAME", help="The part of the task that is asked, if models vote on several.")
     ] = None,
-    temperature: TemperatureOption = "auto",
+    temperature: opt.TemperatureOption = "auto",
     temperatures: Annotated[
         str | None,
         typer.Option(
             metavar="T,T,...",
-            help="Ask the same steps at each of these temperatures, and compare them. There is a file for each. Three or more "
-            "numbers in --temperature mean the same.",
+            help="Ask the same steps at each of these temperatures, and compare them. Each has a file of its own. Three or "
+            "more numbers in --temperature mean the same.",
         ),
     ] = None,
     labelled: Annotated[
         Path | None,
         typer.Option(
-            metavar="LABELS", help="Ask the steps in a file of labels (maker-graph label), and compare samples with the labels."
+            metavar="LABELS", help="Ask the steps of a file of maker-graph label, and compare the samples with its labels."
         ),
     ] = None,
-    max_tokens: MaxTokens = None,
-    check: Check = True,
+    max_tokens: opt.MaxTokens = None,
+    check: opt.Check = True,
     variants: Annotated[
         bool,
         typer.Option(
-            "--variants",
-            help="Ask each sample another of the task's equivalent questions, and show how much they err together.",
+            "--variants", help="Ask each sample one of the task's equivalent questions, and show how alike the errors are."
         ),
     ] = False,
-    stop: StopAt = None,
-    structured: Structured = False,
-    emit: EmitBy = None,
+    stop: opt.StopAt = None,
+    structured: opt.Structured = False,
+    emit: opt.EmitBy = None,
     truth: Annotated[
-        bool, typer.Option("--truth/--no-truth", help="Compare samples with the right answers, or only with each other.")
+        bool,
+        typer.Option("--truth/--no-truth", help="Compare the samples with the right answers, or only with each other."),
     ] = True,
-    target: Target = TARGET,
+    target: opt.Target = TARGET,
     seed: Annotated[
         int | None,
-        typer.Option(help="Chooses which steps are drawn and, for models that ship or are simulated, which samples."),
+        typer.Option(help="The seed of the draw of the steps, and of the samples of models that ship or are simulated."),
     ] = None,
-    max_cost: MaxCost = None,
-    max_calls: MaxCalls = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(help="Stop before more USD than this are spent, by all commands on the same file together.", min=0),
+    ] = None,
+    max_calls: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop before more requests than this are made, failed ones included. Counted like --max-cost.", min=0
+        ),
+    ] = None,
     max_minutes: Annotated[
-        float | None, typer.Option(help="Stop after this many minutes of work, in all calls of the command together.", min=0)
+        float | None, typer.Option(help="Stop after this many minutes of work. Counted like --max-cost.", min=0)
     ] = None,
-    price: OwnPrice = None,
+    price: opt.OwnPrice = None,
     concurrency: Annotated[int, typer.Option(help="The most samples in flight at once.", min=1)] = 16,
-    rpm: Rpm = None,
-    timeout: Timeout = None,
-    patience: Patience = PATIENCE / 60,
-    probe: Probe = True,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    rpm: opt.Rpm = None,
+    timeout: opt.Timeout = None,
+    patience: opt.Patience = PATIENCE / 60,
+    probe: opt.Probe = True,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
     from maker_graph.calibration.lines import CalibrationRequest
@@ -144,10 +128,10 @@ def calibrate_command(
     models = list(dict.fromkeys(model))
     if temperatures is None and temperature.count(",") > 1:
         temperature, temperatures = "auto", temperature
-    heats = [parse_temperature(temperature)] if temperatures is None else parse_temperatures(temperatures)
+    heats = [opt.parse_temperature(temperature)] if temperatures is None else opt.parse_temperatures(temperatures)
     samples = samples or (2 if temperatures is None else SAMPLES_AT_EACH)
     _see_options(models, temperature, temperatures, samples, price)
-    loaded = task_named(task, disks, source, sets)
+    loaded = opt.task_named(task, disks, source, sets)
     asked = part_named(loaded.task, part)
     if variants:
         see_varies(loaded.task, asked)
@@ -175,7 +159,7 @@ def calibrate_command(
         labels=labels,
         variants=variants,
         use=use,
-        stop=[unescaped(each) for each in stop or []],
+        stop=[opt.unescaped(each) for each in stop or []],
         structured=structured,
         emit=kept_emit(emit),
     )
@@ -207,10 +191,10 @@ def calibrate_command(
 
 
 def _prices(models: Sequence[str], emit: str | None, own: str | None, max_cost: float | None) -> "dict[str, Price | None]":
-    """Return the price of each model, also of the one that writes the answers; None where no price is known.
+    """Return the price of each model, and of the one that writes the answers down; None if it is not known.
 
     Raises:
-        UsageError: a price is given for a model that is not asked, or a price is needed and not known.
+        UsageError: there is a price for a model that is not asked, or one is needed and not known.
     """
     from maker_graph.models.pricing import other_price, own_prices, price_for
 
@@ -223,10 +207,10 @@ def _prices(models: Sequence[str], emit: str | None, own: str | None, max_cost: 
 
 
 def _labels_of(file: Path, loaded: "LoadedTask", part: str, among: Sequence[int]) -> tuple[dict[int, str | None], str]:
-    """Return the labels in a file by step, and what they are for.
+    """Return the labels in a file by their steps, and what they are for.
 
     Raises:
-        UsageError: the file holds no labels, or labels of another task.
+        UsageError: it is no file of labels, or one of another task.
     """
     from maker_graph.calibration.steps import labelled_steps
     from maker_graph.run.labels import read_labels
@@ -244,10 +228,10 @@ def _see_options(models: Sequence[str], temperature: str, temperatures: str | No
     if samples < 2:
         raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
     if temperatures is not None and temperature != "auto":
-        raise UsageError("--temperature is how a run samples, --temperatures are several to compare: give only one of them.")
+        raise UsageError("--temperature is for one measurement, --temperatures compares several: give one of them.")
     if temperatures is None and temperature == "auto" and len({info_of(name).temperature for name in models}) > 1:
-        raise UsageError("By default these models are sampled at different temperatures: give one for all with --temperature.")
+        raise UsageError("By default these models have different temperatures: give one for all of them with --temperature.")
     from maker_graph.models.pricing import own_prices
 
     if "" in own_prices(price) and len(models) > 1:
-        raise UsageError("--price gives the price of one model. For several, write 'model=IN,OUT; model=IN,OUT'.")
+        raise UsageError("--price IN,OUT is for one model: for several, give 'MODEL=IN,OUT; MODEL=IN,OUT'.")

@@ -1,4 +1,4 @@
-"""Shows people what a calibration has measured."""
+"""What a calibration has measured, shown to a person."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +12,8 @@ from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
 from maker_graph.calibration.votes import in_words
-from maker_graph.cli.bars import progress_bar
-from maker_graph.cli.output import facts, show, shown, tell
-from maker_graph.core.characters import visible
+from maker_graph.cli.output import counted, facts, show, shown, tell
+from maker_graph.cli.progress import Bar
 from maker_graph.core.spending import Account
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
@@ -22,29 +21,28 @@ from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import sample_cost
 
 NEARLY_COPIES = 0.95
-"""If more than this share of the pairs of samples of one step agree, samples are nearly copies."""
+"""If a larger share of the pairs of samples of one step is alike, their agreement says little."""
 
 
 def calls_of(rpm: float | None, timeout: float | None, patience: float) -> Calls:
-    """Return how requests to a model are made. `timeout` is in seconds, `patience` in minutes."""
+    """Return how the requests of one model are made: `rpm` a minute at most, `timeout` in seconds, `patience` in minutes."""
     how = Calls(gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell))
     return {**how, "timeout": timeout or "auto", "patience": 60 * patience}
 
 
 @contextmanager
 def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Show a live bar of the steps of one model. Yield the function to call after each."""
+    """Show a live bar of the steps of one model; yield the function to call after each step."""
     if quiet:
         yield lambda: None
         return
-    with progress_bar("steps") as bar:
-        done = calibration.request.steps - len(calibration.missing(model))
-        shown = bar.add_task(visible(model), total=calibration.request.steps, completed=done)
-        yield lambda: bar.advance(shown)
+    total = calibration.request.steps
+    with Bar(model, "steps", total, done=total - len(calibration.missing(model))) as bar:
+        yield bar.step
 
 
 def spent_on(account: Account) -> dict[str, Any]:
-    """Return what a calibration has spent, with what may have been under way when it was killed."""
+    """Return what a calibration has spent; `unsettled` is what was under way when a command was killed, and may be paid for."""
     spent, unsettled = account.spent, account.unsettled
     return {
         "calls": spent.calls,
@@ -55,7 +53,7 @@ def spent_on(account: Account) -> dict[str, Any]:
 
 
 def show_results(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
-    """Print what was measured of each model, and what each needs to reach `target`."""
+    """Print what was measured of each model, and what each takes to reach `target`."""
     for result in results:
         of = f", part {request.part}" if request.part else ""
         lead = f" on {request.task}{of}: {result.steps:,} steps, {result.samples:,} samples"
@@ -66,12 +64,8 @@ def show_results(request: CalibrationRequest, results: list[Result], out: Path, 
 
 
 def show_temperatures(worth: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> None:
-    """Print how much passing would help at each temperature, and how to plan with that."""
-    table = Table(
-        title="The same steps at each temperature: wrong (decided), if this many samples must agree",
-        title_justify="left",
-        box=None,
-    )
+    """Print what agreement is worth at each temperature, and the command that plans with it."""
+    table = Table(title="The same steps at each temperature: wrong (decided) if so many agree", title_justify="left", box=None)
     ks = [each["k"] for each in worth[0]["agreed"]] if worth else []
     for name in ("Model", "Temperature", "Right", "Correlation", "Alike", *(f"{k} of {k}" for k in ks)):
         table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=name != "Model")
@@ -82,7 +76,7 @@ def show_temperatures(worth: Sequence[Mapping[str, Any]], files: Sequence[Path])
         table.add_row(shown(each["model"]), at, _percent(each["right"]), rho, _percent(each["alike"]), *agreed)
     show(table)
     if any((each["alike"] or 0.0) > NEARLY_COPIES for each in worth):
-        show(f"If more than {NEARLY_COPIES:.0%} are alike, samples are nearly copies. Then their agreement says little.")
+        show(f"Where more than {NEARLY_COPIES:.0%} are alike, samples are nearly copies, and their agreement says little.")
     show(f"Plan with them: maker-graph plan {' '.join(f'--labelled {file}' for file in files)} --target .98")
 
 
@@ -95,7 +89,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
     error, rho = result.error, result.rho
     yield "Wrong", f"{error.value:.4%} of the valid samples (95 %: {error.low:.4%} to {error.high:.4%})"
     if not result.truth:
-        yield "", "estimated from disagreement, as if samples erred independently; errors that all samples share are not seen"
+        yield "", "from disagreement alone, as if samples erred independently; errors that all of them share are not seen"
     flags = ", ".join(f"{name} {share:.2%}" for name, share in result.flags.items())
     yield "Valid", f"{result.valid.value:.2%}" + (f"; red flags: {flags}" if flags else "")
     if (shares := result.verifier) is not None:
@@ -107,7 +101,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
             ),
         )
         if shares.wrong:
-            yield "", f"it proved a wrong answer on {shares.wrong:,} steps. Correct the verifier: one proof decides a step"
+            yield "", f"it proved a wrong answer on {counted(shares.wrong, 'step')}: mend verify, because a proof decides alone"
     if rho is not None:
         yield "Correlation", f"{rho.value:.4f} (95 %: {rho.low:.4f} to {rho.high:.4f}) within steps"
         pairs, agree = result.both_wrong
@@ -131,7 +125,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _compare(request: CalibrationRequest, results: list[Result], target: float) -> None:
-    """Print the table of the paper's figure 6b: what each model needs to reach the same target, the cheapest first."""
+    """Print the table of the paper's figure 6b: what each model takes to reach the same target, the cheapest first."""
     rows: list[dict[str, Any]] = []
     for result in results:
         plans = make_plans(estimates_of(result), request.total, target)

@@ -1,4 +1,4 @@
-"""The work of `maker-graph calibrate`: asks the models, and writes one file, or one for each temperature."""
+"""The measuring of `maker-graph calibrate`: the models are asked, into one file or into one for each temperature."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,17 @@ from maker_graph.tasks.loading import LoadedTask
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """How models are asked.
+    """How the models of a calibration are asked.
 
     Attributes:
         loaded: the task.
-        chats: model -> the chat model.
-        prices: model -> its price, None if not known; also for another model that writes the answers.
-        own: the user's own prices by model; the price of the only model may stand under "".
-        limits: of all files together.
-        concurrency: samples in flight at once.
-        requests: the most per minute; seconds until one is given up; minutes to wait in an outage.
-        probe: whether a real model is first checked for a cache that answers for it.
+        chats: name of a model -> its chat model.
+        prices: name of a model -> its price, None if not known. The model that writes the answers down is among them.
+        own: the user's own prices, by model; that of the only model may be under "".
+        limits: the limits of all files together.
+        concurrency: how many samples are in flight at most.
+        requests: how many are made a minute at most; seconds until one is given up; minutes to wait during an outage.
+        probe: whether a real model is first asked a few questions that show whether a cache answers.
         quiet: whether no progress is shown.
     """
 
@@ -54,9 +54,9 @@ class Measured(NamedTuple):
     """What was measured.
 
     Attributes:
-        results: for each file, one result for each model.
-        worth: for each file and model, how much agreement says.
-        spent: in all files together.
+        results: for each file, the result of each model.
+        worth: for each file and model, what agreement is worth.
+        spent: what was spent on all files.
     """
 
     results: list[list[Result]]
@@ -71,10 +71,10 @@ def at_temperature(out: Path, request: CalibrationRequest) -> Path:
 
 
 def measured(how: Measuring, requests: Sequence[CalibrationRequest], files: Sequence[Path]) -> Measured:
-    """Ask what is missing, one file after the other, and return what was measured.
+    """Ask for the samples that are missing, one file after the other, and return what was measured.
 
     Raises:
-        MakerError: it stopped before the end. The files keep what was measured, and the same call goes on.
+        MakerError: the measuring stopped. What is in the files is kept, and the same command goes on.
     """
     with ExitStack() as stack:
         opened = [stack.enter_context(open_calibration(*each)) for each in zip(files, requests, strict=True)]
@@ -86,7 +86,7 @@ def measured(how: Measuring, requests: Sequence[CalibrationRequest], files: Sequ
 def show_measured(
     requests: Sequence[CalibrationRequest], found: Measured, files: Sequence[Path], target: float, *, compared: bool
 ) -> None:
-    """Print what was measured, with a table of the temperatures if they are `compared`."""
+    """Print what was measured, and if temperatures are `compared` the table that compares them."""
     for request, results, file in zip(requests, found.results, files, strict=True):
         show_results(request, results, file, target)
     if compared:
@@ -94,7 +94,7 @@ def show_measured(
 
 
 def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]) -> list[Result]:
-    """Ask all models for what is missing in one file. What the `others` have spent counts towards the limits."""
+    """Ask all models for the samples that are missing in one file, within what the others have left of the limits."""
     results = []
     rpm, timeout, patience = how.requests
     emit = emit_of(calibration.request.emit)

@@ -1,4 +1,4 @@
-"""`maker-graph check-task`: a task tried before money is spent."""
+"""`maker-graph check-task`: try a task before money is spent."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import typer
 
 from maker_graph.cli.app import EXIT_CODES, Ending, app
 from maker_graph.cli.options import AsJson, Disks, Sets, Source, TaskName, task_named
-from maker_graph.cli.output import say
+from maker_graph.cli.output import counted, say
 from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.verifying import STANDINGS
 from maker_graph.errors import UsageError
@@ -24,10 +24,10 @@ def check_task_command(
     disks: Disks = None,
     source: Source = None,
     sets: Sets = None,
-    steps: Annotated[int, typer.Option(help="The most steps to try, along the right path.", min=1)] = 1000,
+    steps: Annotated[int, typer.Option(help="The most steps that are tried, along the right answers.", min=1)] = 1000,
     as_json: AsJson = False,
 ) -> Ending:
-    """Test a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
+    """Try a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
     from maker_graph.run.checking import check_task
 
     trial = check_task(task_named(task, disks, source, sets), steps=steps)
@@ -35,7 +35,8 @@ def check_task_command(
         say("\n".join(_lines(task, trial)))
     if not trial.problems:
         return Ending(0, None, _as_json(task, trial))
-    return Ending(EXIT_CODES[UsageError], f"{len(trial.problems)} problems were found.", _as_json(task, trial))
+    found = counted(len(trial.problems), "problem")
+    return Ending(EXIT_CODES[UsageError], f"Found: {found}.", _as_json(task, trial))
 
 
 def _as_json(task: str, trial: Trial) -> dict[str, Any]:
@@ -54,19 +55,20 @@ def _as_json(task: str, trial: Trial) -> dict[str, Any]:
 
 
 def _lines(task: str, trial: Trial) -> list[str]:
-    """Return the text for a person: how far the task was tried, then each check with its problems."""
+    """Return what a person reads: how far the task was tried, then each check with the problems that it found."""
     end = {
         "end": "to the end",
-        "limit": "as many as were asked for",
+        "limit": "as many as --steps allows",
         "failed": "then it could not go on",
-        "world": "then came a part that acts on the world, which is not done here: to have more tried, give rehearse(state) to "
-        "that part, and to the parts that look at what it did",
-        "unknown": "then nobody knew the answer: to have more tried, give the task truth(state) or rehearse(state)",
+        "world": "and the next one depends on a part that acts on the world, which is not done here: to try more, give "
+        "rehearse(state) to that part and to those that look at what it did",
+        "unknown": "and nobody knows the answer of the next one: to try more, give the task truth(state) or rehearse(state)",
     }[trial.stopped]
     left = f", {trial.left_open} of them left open" if trial.left_open else ""
-    lines = [f"{task}: {trial.steps} steps were tried{left}, {end}."]
+    tried = "1 step was tried" if trial.steps == 1 else f"{trial.steps:,} steps were tried"
+    lines = [f"{task}: {tried}{left}, {end}."]
     if trial.not_performed:
-        lines.append(f"  {trial.not_performed} actions on the world were not performed. Their rehearsals stood in for them.")
+        lines.append(f"  Not performed, but rehearsed: {counted(trial.not_performed, 'action')} on the world.")
     if trial.standings:
         kinds = ", ".join(f"{trial.standings[name]:,} {name}" for name in STANDINGS)
         lines.append(f"  The verifier says of the right answers: {kinds}.")

@@ -1,7 +1,7 @@
-"""`maker-graph run --labelled`: a model is measured on labelled rows first, and they choose rule and temperature.
+"""`maker-graph run --labelled`: a model is measured on labelled rows before the run, and they choose how the run samples.
 
-The same command always goes on: with the measuring if that was interrupted, or with the run if that has begun. So a run without
-a given name is named by the digest of everything that was asked for.
+The same command goes on wherever it stopped: with the measuring, or with the run if that has begun. To find it again, a run
+without a name is named after the digest of all that was asked for.
 """
 
 import json
@@ -23,9 +23,9 @@ from maker_graph.calibration.choosing import (
     requests_of,
 )
 from maker_graph.calibration.labelled import PlanGoal
-from maker_graph.cli.bars import progress_bar
 from maker_graph.cli.calibrated import calls_of
 from maker_graph.cli.output import console, shown, tell
+from maker_graph.cli.progress import Bar
 from maker_graph.core.emitting import emit_of
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
@@ -45,10 +45,10 @@ from maker_graph.tasks.loading import LoadedTask
 
 
 class ByLabels:
-    """A run whose rule is chosen by labelled rows.
+    """A run whose rule labelled rows choose.
 
     Attributes:
-        digest: a hash of everything that the choice depends on.
+        digest: the digest of all that decides what is chosen.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class ByLabels:
 
         Args:
             loaded: the task, with its labelled rows.
-            voted: how a run votes, as `Run.create` takes it.
-            kept: what a run keeps and a resume may change: limits, price, the file for the results.
+            voted: how a run votes, as arguments of `Run.create`.
+            kept: what a run keeps and a resume may change: limits, price, where the results go.
             how: how the run goes on.
-            target: the share of the decided rows that must be right; None means the default.
-            quiet: whether to show nothing.
+            target: the share of the decided rows that must be right; None is the default.
+            quiet: whether nothing is shown.
 
         Raises:
-            UsageError: an option is given that the labelled rows choose, or there are no labelled rows.
+            UsageError: an option sets what labelled rows choose, or there are no labelled rows.
         """
         _see_left_to_labels(voted)
         self._loaded, self._kept, self._how, self._quiet = loaded, kept, how, quiet
@@ -83,11 +83,11 @@ class ByLabels:
         self.digest = digest_of(self._asked, PlanGoal(self._target))
 
     def run(self, home: Home) -> Run:
-        """Return the run, opened: the one that this same command has begun, or a new one after the measuring.
+        """Open the run and return it: the one that the same command began, or a new one after the measuring.
 
         Raises:
-            UsageError: another run has this name, or a setting is wrong.
-            MakerError: the measuring stopped before its end. The same command goes on.
+            UsageError: another run is there, or a setting is wrong.
+            MakerError: the measuring stopped; the same command goes on.
         """
         if not home.is_there():
             self._see_run()
@@ -97,11 +97,13 @@ class ByLabels:
         run = Run.at(home, task=self._loaded)
         if (note := run.note(NOTE)) is None or json.loads(note)["digest"] != self.digest:
             run.close()
-            raise UsageError(f"{home} is another run: give a new name to --run, or go on with that one by maker-graph resume.")
+            raise UsageError(
+                f"{home} is a run of something else: give another name with --run, or go on with it by maker-graph resume."
+            )
         return run
 
     def _see_run(self) -> None:
-        """Check before the measuring that the run can be made after it, whatever rule is chosen.
+        """Check, before anything is measured, that the run can be made, whatever rule is chosen.
 
         Raises:
             UsageError: the results cannot be written, or a setting is wrong.
@@ -114,18 +116,18 @@ class ByLabels:
         see_results(settings, options, self._loaded.task, OwnFiles(), force=self._kept["force"])
 
     def how(self, run: Run) -> Solving:
-        """Return how the run goes on, with the limits and the file for the results that this command gives."""
+        """Return how the run goes on, with the limits and the places of results that this command gives."""
         kept = {name: value for name, value in self._kept.items() if value is not None}
         return Solving(**{**self._how, **kept, **self._left(run.note(NOTE))})  # type: ignore[typeddict-item]  # its own names
 
     def _left(self, note: str | None) -> dict[str, Any]:
-        """Return the limits that are left for the run after the measuring."""
+        """Return the limits of the run: what the measuring has left of those of the command."""
         used, kept = json.loads(note or "{}"), self._kept
         gone = {"max_cost": used["cost"], "max_calls": used["calls"], "max_minutes": used["seconds"] / 60}
         return {name: max(0, kept[name] - spent) for name, spent in gone.items() if kept[name] is not None}
 
     def _chosen(self, folder: Path) -> Chosen:
-        """Say what will be asked, ask it, and say what was chosen. The samples are kept in `folder`."""
+        """Tell what will be asked, ask it, and tell what was chosen. The samples are kept in `folder`."""
         if not self._quiet:
             for line in self._announced(folder):
                 tell(line)
@@ -154,7 +156,7 @@ class ByLabels:
         return chosen
 
     def _announced(self, folder: Path) -> Iterator[str]:
-        """Yield the lines that are shown before the first call."""
+        """Yield what a person is told before the first call."""
         task, voted, how = self._rows.task, len(self._rows.voted), self._sampling
         shown = sum(each.row is not None for each in task.examples)
         parts = [
@@ -170,11 +172,11 @@ class ByLabels:
         calls = samples * (1 if emit_of(how.emit) is None else 2)
         yield (
             f"Measured before the run: {how.samples} samples of each row at each of the temperatures {heats}, {calls:,} calls"
-            f"{self._most(samples)}. They are kept in {folder}. If this command stops, repeat it: nothing is paid twice."
+            f"{self._most(samples)}. They are kept in {folder}. If this command stops, give it again: nothing is paid twice."
         )
 
     def _most(self, samples: int) -> str:
-        """Return in words the most that this many samples may cost; an empty text if no price is known."""
+        """Return the most that `samples` samples may cost, in words; an empty text if no price is known."""
         (price, of_form), emit = self._sampling.prices(self._kept["price"]), emit_of(self._sampling.emit)
         if of_form is None or price is None or price == FREE or info_of(self._sampling.model).ships:
             return ""
@@ -190,13 +192,13 @@ class ByLabels:
 
 
 def _see_left_to_labels(voted: Mapping[str, Any]) -> None:
-    """Check that no option is given that the labelled rows choose.
+    """Check that no option sets what labelled rows choose.
 
     Raises:
-        UsageError: one is given.
+        UsageError: an option does.
     """
     if twice := [f"--{name.replace('_', '-')}" for name, default in _CHOSEN.items() if voted[name] != default]:
-        raise UsageError(f"--labelled chooses the rule, and a person answers what no vote decides: leave out {twice[0]}.")
+        raise UsageError(f"--labelled chooses the rule, and leaves to a person what no vote decides: leave out {twice[0]}.")
     if not isinstance(voted["model"], str):
         raise UsageError("--labelled measures one model: name it with --model.")
 
@@ -213,14 +215,14 @@ _CHOSEN = {
     "rephrase": True,
     "escalate": None,
 }
-"""The options that the labelled rows choose, or that such a run does not have, with their defaults."""
+"""The options that --labelled leaves at their defaults: labelled rows choose them, or the chosen rule does not use them."""
 
 
 def _sampling_of(voted: Mapping[str, Any]) -> Sampling:
-    """Return how the model is asked.
+    """Return how the model is asked for the labelled rows.
 
     Raises:
-        UsageError: the first sample has a temperature of its own, or no temperature is to be sent.
+        UsageError: the first sample has a temperature of its own, or no temperature is sent.
     """
     heat = voted["temperature"]
     if heat is None or (heat != "auto" and heat[0] != heat[1]):
@@ -233,17 +235,16 @@ def _sampling_of(voted: Mapping[str, Any]) -> Sampling:
 
 
 def _seconds(how: Solving) -> float | None:
-    """Return the seconds after which a request is given up; None if they adapt to how long replies take."""
+    """Return the seconds after which a request is given up; None if that depends on how long replies take."""
     timeout = how["timeout"]
     return None if timeout == "auto" else timeout
 
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a live bar of the measured rows. Yield the function to call with how many are done, and of how many."""
+    """Show a live bar of the rows that are measured; yield the function that is told how many are done, of how many."""
     if quiet:
         yield lambda *_: None
         return
-    with progress_bar("labelled rows") as bar:
-        row = bar.add_task("measuring", total=None)
-        yield lambda done, total: bar.update(row, completed=done, total=total)
+    with Bar("measuring", "labelled rows") as bar:
+        yield bar.reach

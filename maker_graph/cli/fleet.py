@@ -10,57 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maker_graph.cli import options as opt
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, app
-from maker_graph.cli.bars import progress_bar
-from maker_graph.cli.options import (
-    AsJson,
-    Batch,
-    CalibrationFrom,
-    CascadeFrom,
-    Check,
-    Concurrency,
-    Disks,
-    DraftModel,
-    EmitBy,
-    Escalate,
-    Force,
-    InJournal,
-    Lead,
-    LookaheadOption,
-    MaxMinutes,
-    MaxSamples,
-    MaxSteps,
-    MaxTokens,
-    OnDoubtOption,
-    OwnPrice,
-    OwnTask,
-    Patience,
-    Probe,
-    ProvenanceOption,
-    Quiet,
-    Rephrase,
-    RetryTemperature,
-    Seed,
-    Sets,
-    Source,
-    StopAt,
-    Structured,
-    StuckAfter,
-    Target,
-    TaskName,
-    TemperatureOption,
-    Timeout,
-    Trust,
-    Variants,
-    VotersModel,
-    Within,
-    parse_lookahead,
-    parse_on_doubt,
-    task_named,
-    voted_of,
-)
-from maker_graph.cli.output import facts, say, show, tell
+from maker_graph.cli.output import counted, facts, say, show, tell
 from maker_graph.cli.process import until_signal
+from maker_graph.cli.progress import Bar
 from maker_graph.cli.summary import ending_of, print_summary, replaying
 from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
@@ -79,7 +33,7 @@ if TYPE_CHECKING:
     from maker_graph.tasks.loading import LoadedTask
 
 LOOK = 2.0
-"""Seconds between two looks at a fleet, from which its rate is taken."""
+"""Seconds between two looks at a fleet, which tell how many steps it decides a second."""
 
 FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the fleet.")]
 
@@ -93,8 +47,10 @@ FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the
 )
 def submit_command(
     ctx: typer.Context,
-    task: TaskName,
-    fleet: Annotated[str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet; its runs are NAME-00000, ...")],
+    task: opt.TaskName,
+    fleet: Annotated[
+        str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet. Its runs are NAME-00000 and so on.")
+    ],
     shards: Annotated[
         int | None, typer.Option("--shards", help="Cut a task of independent items into this many runs.", min=1)
     ] = None,
@@ -103,67 +59,68 @@ def submit_command(
         typer.Option(
             "--runs",
             metavar="FILE",
-            help="A file of JSON Lines in place of --shards. Each line is a run, with the options in which it differs "
-            "from this "
-            'command, such as {"seed": 7}. Options of its task stand in "set".',
+            help="In place of --shards: a file of JSON Lines, one line for each run. A line holds the options that differ from "
+            'those of this command, such as {"seed": 7}. The options of its task are under "set".',
         ),
     ] = None,
-    disks: Disks = None,
-    source: Source = None,
-    sets: Sets = None,
-    model: VotersModel = None,
-    k: Lead = "auto",
-    within: Within = None,
-    cascade: CascadeFrom = None,
-    target: Target = TARGET,
-    calibration: CalibrationFrom = None,
-    temperature: TemperatureOption = "auto",
-    max_tokens: MaxTokens = None,
-    max_samples: MaxSamples = MAX_SAMPLES,
-    stuck_after: StuckAfter = STUCK_AFTER,
-    retry_temperature: RetryTemperature = "1.0",
-    rephrase: Rephrase = True,
-    escalate: Escalate = None,
-    seed: Seed = None,
-    check: Check = True,
-    variants: Variants = False,
-    stop: StopAt = None,
-    structured: Structured = False,
-    emit: EmitBy = None,
-    lookahead: LookaheadOption = None,
-    draft_model: DraftModel = None,
-    on_doubt: OnDoubtOption = None,
+    disks: opt.Disks = None,
+    source: opt.Source = None,
+    sets: opt.Sets = None,
+    model: opt.VotersModel = None,
+    k: opt.Lead = "auto",
+    within: opt.Within = None,
+    cascade: opt.CascadeFrom = None,
+    target: opt.Target = TARGET,
+    calibration: opt.CalibrationFrom = None,
+    temperature: opt.TemperatureOption = "auto",
+    max_tokens: opt.MaxTokens = None,
+    max_samples: opt.MaxSamples = MAX_SAMPLES,
+    stuck_after: opt.StuckAfter = STUCK_AFTER,
+    retry_temperature: opt.RetryTemperature = "1.0",
+    rephrase: opt.Rephrase = True,
+    escalate: opt.Escalate = None,
+    seed: opt.Seed = None,
+    check: opt.Check = True,
+    variants: opt.Variants = False,
+    stop: opt.StopAt = None,
+    structured: opt.Structured = False,
+    emit: opt.EmitBy = None,
+    lookahead: opt.LookaheadOption = None,
+    draft_model: opt.DraftModel = None,
+    on_doubt: opt.OnDoubtOption = None,
     max_cost: Annotated[
         float | None,
-        typer.Option(help="USD that all runs may spend together. To raise it, submit again with a higher one.", min=0),
+        typer.Option(help="The most USD that all runs may spend together. To go on, submit again with a higher limit.", min=0),
     ] = None,
     max_calls: Annotated[
-        int | None, typer.Option(help="Requests that all runs may make together. Failed ones count.", min=0)
+        int | None, typer.Option(help="The most requests that all runs may make together, failed ones included.", min=0)
     ] = None,
     rpm: Annotated[float | None, typer.Option(help="The most requests per minute of all workers together.", min=0.001)] = None,
-    max_minutes: MaxMinutes = None,
-    max_steps: MaxSteps = None,
-    price: OwnPrice = None,
-    journal: InJournal = None,
-    as_json: AsJson = False,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop each run after this many minutes of work.", min=0)] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop each run after this many steps. Default: as many as its task says, or 10,000,000 if it does not.", min=1
+        ),
+    ] = None,
+    price: opt.OwnPrice = None,
+    journal: opt.InJournal = None,
+    as_json: opt.AsJson = False,
 ) -> Ending:
-    """Make many runs in one journal, for workers on many machines. The same command twice makes them once."""
+    """Make many runs in one journal, for workers on many machines.
+
+    The same command may be given again. It makes no run twice, and gives the fleet its new limits.
+    """
     from maker_graph.fleet.submitting import shards_of, submit
     from maker_graph.journal.postgres.fleets import Limits
 
     address = _journal(journal)
     if (shards is None) == (runs is None):
-        raise UsageError("Give --shards N, which cuts a task of independent items, or --runs FILE, which names each run.")
-    loaded = task_named(task, disks, source, sets)
-    kept = {
-        "max_minutes": max_minutes,
-        "max_steps": max_steps,
-        "price": price,
-        "lookahead": parse_lookahead(lookahead),
-        "on_doubt": parse_on_doubt(on_doubt) or "again",
-        "draft_model": draft_model,
-    }
-    given = {**voted_of(ctx.params, loaded), **kept, "target": target}
+        raise UsageError(
+            "Give --shards N to cut a task of independent items into runs, or --runs FILE with a line for each run."
+        )
+    loaded = opt.task_named(task, disks, source, sets)
+    given = {**opt.voted_of(ctx.params, loaded), **opt.kept_of(ctx.params), "target": target}
     limits = Limits(max_calls, max_cost, rpm)
     if runs is not None:
         made = submit(address, fleet, list(_runs_of(runs, loaded, given, limits)), limits)
@@ -177,25 +134,25 @@ def submit_command(
 
 
 def _journal(address: str | None) -> str:
-    """Return the address of the journal.
+    """Return the address of the journal, which the option or the environment gives.
 
     Raises:
-        UsageError: no address is given, or it is not one.
+        UsageError: neither gives one, or it is not an address.
     """
     from maker_graph.journal.postgres.connection import see_address
     from maker_graph.run.remote import JOURNAL
 
     said = address or os.environ.get(JOURNAL)
     if not said:
-        raise UsageError(f"A fleet needs a journal that all machines reach: give --journal URL, or set {JOURNAL}.")
+        raise UsageError(f"A fleet is in a journal that all machines reach: give --journal URL, or set {JOURNAL}.")
     return see_address(said)
 
 
 def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "tuple[Settings, RunOptions, dict[str, str]]":
-    """Return the settings, options and first notes of a run of this task, made once in a temporary folder.
+    """Return the settings, options and first notes of a run of this task. The run is made in a folder that is removed at once.
 
     Raises:
-        UsageError: a given value is wrong.
+        UsageError: an option is wrong.
     """
     from maker_graph.run.drift import NOTE
     from maker_graph.runs import Run
@@ -209,10 +166,10 @@ def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> 
 
 
 def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "Iterator[NewRun]":
-    """Yield the runs of a file, one for each line.
+    """Yield the runs in a file, one for each line.
 
     Raises:
-        UsageError: the file cannot be read, or a line is wrong. The text says which.
+        UsageError: the file cannot be read, or a line is wrong; the error says which.
     """
     from maker_graph.fleet.lines import lines_in
     from maker_graph.fleet.submitting import NewRun
@@ -223,7 +180,7 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
         try:
             options = {**(loaded.options if name == loaded.name else {}), **(line.set or {})}
             one = loaded if (name, options) == (loaded.name, loaded.options) else load_task(name, options)
-            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # its rungs have both
+            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # the rungs of the cascade name theirs
             settings, run_options, notes = _asked(one, {**given, **alone, **line.given()}, limits)
         except UsageError as error:
             raise UsageError(f"Line {number} of {file.name}: {error}") from None
@@ -233,13 +190,12 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
 def _tell_submitted(fleet: str, made: "Submitted") -> None:
     go_on = f"maker-graph work {fleet}, on as many machines as you like."
     if made.made:
-        runs = "1 run" if made.runs == 1 else f"{made.runs:,} runs"
-        tell(f"The fleet {fleet} has {runs}, {fleet}-00000 and so on. They wait for workers: {go_on}")
+        tell(f"The fleet {fleet} has {counted(made.runs, 'run')}, {fleet}-00000 and so on. They wait for workers: {go_on}")
     elif made.limited:
-        again = f" {made.reopened:,} runs that had stopped go on: {go_on}" if made.reopened else ""
-        tell(f"The fleet {fleet} exists already. It has the new limits now.{again}")
+        again = f" Of its runs, {made.reopened:,} had stopped and can go on: {go_on}" if made.reopened else ""
+        tell(f"The fleet {fleet} was submitted already. It has the new limits now.{again}")
     else:
-        tell(f"The fleet {fleet} was submitted already with the same settings. Nothing has changed.")
+        tell(f"The fleet {fleet} was submitted already, with the same settings and limits: nothing has changed.")
 
 
 @app.command(
@@ -251,27 +207,28 @@ def work_command(
     fleet: FleetName,
     at_once: Annotated[
         int,
-        typer.Option(help="Runs that each worker drives at once. The worker that starts last sets it for all workers.", min=1),
+        typer.Option(help="How many runs each worker drives at once. The worker that starts last sets it for all.", min=1),
     ] = 4,
     lease: Annotated[
-        float, typer.Option(help="Seconds that a worker may be silent before others take its runs.", min=1, max=86_400)
+        float,
+        typer.Option(help="How many seconds a worker may be silent before others take its runs.", min=1, max=86_400),
     ] = 15.0,
     engine: Annotated[
-        str, typer.Option(metavar="dbos|ray", help="The engine that gives each run to a living worker.")
+        str, typer.Option(metavar="dbos|ray", help="The engine that keeps a living worker on each run.")
     ] = "dbos",
-    stay: Annotated[bool, typer.Option("--stay", help="When nothing is left to do, wait for new runs.")] = False,
-    concurrency: Concurrency = None,
-    timeout: Timeout = None,
-    patience: Patience = PATIENCE / 60,
-    batch: Batch = False,
-    probe: Probe = True,
-    task: OwnTask = None,
-    trust: Trust = False,
-    journal: InJournal = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    stay: Annotated[bool, typer.Option("--stay", help="When nothing is left to do, wait for more runs.")] = False,
+    concurrency: opt.Concurrency = None,
+    timeout: opt.Timeout = None,
+    patience: opt.Patience = PATIENCE / 60,
+    batch: opt.Batch = False,
+    probe: opt.Probe = True,
+    task: opt.OwnTask = None,
+    trust: opt.Trust = False,
+    journal: opt.InJournal = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
-    """Work on the runs of a fleet, beside other workers, until no run is left that can go on."""
+    """Work on the runs of a fleet, beside other workers, until none of them can go on."""
     from maker_graph.fleet.driving import Driving, Told
     from maker_graph.fleet.standing import Standing
     from maker_graph.fleet.working import work
@@ -296,7 +253,7 @@ def work_command(
     with _progress(fleet, quiet=quiet or (as_json and not sys.stderr.isatty())) as stands:
         finished = until_signal(worked(Told(stands, warn=tell)))
     if not finished:
-        tell(f"Interrupted. Other workers go on with the runs. To start this one again: maker-graph work {fleet}")
+        tell(f"Interrupted. Other workers go on with the runs of this one. To go on here: maker-graph work {fleet}")
         return Ending(INTERRUPTED, "Interrupted.", {"fleet": fleet})
     return _ended(found[0], quiet=quiet or as_json)
 
@@ -304,28 +261,25 @@ def work_command(
 def _engine(name: str) -> "EngineName":
     if name in {"dbos", "ray"}:
         return name  # type: ignore[return-value]  # it is one of them
-    raise UsageError(f"--engine is dbos or ray, not {name!r}.")
+    raise UsageError(f"--engine must be dbos or ray, not {name!r}.")
 
 
 def _ended(now: "Standing", *, quiet: bool) -> Ending:
-    """Return how a worker ended that has nothing left to do. Tell people how to help the runs that wait."""
-    from maker_graph.fleet.standing import todo, why
-
+    """Return how a worker ended when no run could go on, and tell what helps the runs that wait."""
     if not quiet:
         show_standing(now, None)
     result = {**now.summary()}
     if not now.waiting:
         return Ending(result=result)
-    for each in now.waiting:
-        tell(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
+    for line in _waiting_lines(now):
+        tell(line)
     states = {each.state for each in now.waiting}
-    tell("".join(f"\n{state}: {todo(now.fleet, state)}." for state in sorted(states)).lstrip())
     code = EXIT_CODES[Undecided if states & {"stuck", "waits"} else LimitReached if "limit" in states else PartFailed]
     return Ending(code, f"{now.runs - now.done:,} of {now.runs:,} runs are not done.", result)
 
 
 def show_standing(now: "Standing", rate: float | None) -> None:
-    """Show how far a fleet is. `rate` is its steps a second."""
+    """Show how a fleet stands; `rate` is its steps a second, None if that is not known."""
     found = now.summary()
     purse = found["purse"]
     of = "" if found["total"] is None else f" of {found['total']:,}"
@@ -342,34 +296,46 @@ def show_standing(now: "Standing", rate: float | None) -> None:
     show(facts(rows))
 
 
+def _waiting_lines(now: "Standing") -> "Iterator[str]":
+    """Yield why each run waits, and then what helps the runs in each state."""
+    from maker_graph.fleet.standing import todo, why
+
+    for each in now.waiting:
+        yield f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}"
+    for state in sorted({each.state for each in now.waiting}):
+        yield f"{state}: {todo(now.fleet, state)}."
+
+
 def _limit(most: float | None, form: str) -> str:
     return "" if most is None else f" of at most {form.format(most)}"
 
 
 @contextmanager
 def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
-    """Show a live line. Yield the function to call with how far the fleet is."""
+    """Show a live bar; yield the function that is told how the fleet stands."""
     if quiet:
         yield lambda _: None
         return
-    with progress_bar("steps{task.fields[more]}") as bar:
-        line = bar.add_task(visible(fleet), total=None, more="")
+    bar = Bar(fleet, "steps")
 
-        def stands(now: "Standing") -> None:
-            speed, waits = bar.tasks[0].speed, now.runs - now.done - now.goes_on
-            more = f", {speed or 0:,.0f}/s, {now.done:,} of {now.runs:,} runs done"
-            more += f", {waits:,} wait" * bool(waits) + ", "
-            f"{'1 worker' if len(now.living) == 1 else f'{len(now.living)} workers'}"
-            bar.update(line, completed=now.steps, total=now.total, more=more)
+    def stands(now: "Standing") -> None:
+        bar.start()  # not before there is something to show: a worker may be refused
+        waits = now.runs - now.done - now.goes_on
+        more = f", {bar.speed:,.0f}/s, {now.done:,} of {now.runs:,} runs done"
+        more += f", {waits:,} wait" * bool(waits) + f", {counted(len(now.living), 'worker')}"
+        bar.reach(now.steps, now.total, more=more)
 
+    try:
         yield stands
+    finally:
+        bar.stop()
 
 
 def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
-    """Say how far a fleet is."""
+    """Say how a fleet stands; `address` is that of its journal, or None for that of the environment."""
     from time import sleep
 
-    from maker_graph.fleet.standing import standing_at, todo, why
+    from maker_graph.fleet.standing import standing_at
 
     at = _journal(address)
     before, rate = standing_at(at, fleet), None
@@ -380,10 +346,8 @@ def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
         rate = (now.steps - before.steps) / LOOK
     if not as_json:
         show_standing(now, rate)
-        for each in now.waiting:
-            say(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
-        for state in sorted({each.state for each in now.waiting}):
-            say(f"{state}: {todo(fleet, state)}.")
+        for line in _waiting_lines(now):
+            say(line)
     return Ending(result={**now.summary(), "steps_per_second": rate})
 
 
@@ -391,20 +355,20 @@ def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
 def seal_command(
     fleet: FleetName,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file for the results of all runs, in the order of the items.")
+        Path | None, typer.Option(metavar="FILE", help="Write the results of all runs here, in their order.")
     ] = None,
-    provenance: ProvenanceOption = None,
+    provenance: opt.ProvenanceOption = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html, which needs maker-graph[plan].")
     ] = True,
-    task: OwnTask = None,
-    trust: Trust = False,
-    force: Force = False,
-    journal: InJournal = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    task: opt.OwnTask = None,
+    trust: opt.Trust = False,
+    force: opt.Force = False,
+    journal: opt.InJournal = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
-    """Put the runs of a fleet that was cut from one task together: the results in order, the figures and the report."""
+    """Put the runs of a fleet together that were cut from one task: one file of results, one summary and one report."""
     from maker_graph.fleet.sealing import seal
     from maker_graph.fleet.shards import shards_in
     from maker_graph.tasks.loading import load_task, runs_foreign_code
@@ -413,8 +377,8 @@ def seal_command(
     first = shards[0].settings
     if task is None and not trust and runs_foreign_code(first.task, first.options):
         raise UsageError(
-            f"{fleet} is a fleet of {first.task}, which is code of its own: name it (--task {first.task}), or allow what the "
-            "journal says (--trust)."
+            f"{fleet} is a fleet of {first.task}, which is code. To have it imported, name it (--task {first.task}), or trust "
+            "the journal that names it (--trust)."
         )
     whole = None if task is None else load_task(task, first.options)
     with replaying(None, quiet=quiet or as_json) as progress:

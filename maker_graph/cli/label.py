@@ -1,4 +1,4 @@
-"""`maker-graph label` and `audit`: labels for random steps, and what they say about a run."""
+"""`maker-graph label` and `audit`: label steps that are drawn at random, and bound from that how much of a run is wrong."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,6 +21,7 @@ from maker_graph.cli.options import (
     Trust,
     opened_run,
     task_named,
+    tell_if_long,
     unescaped,
 )
 from maker_graph.cli.output import say, tell
@@ -31,30 +32,29 @@ from maker_graph.statistics.audit import CONFIDENCE
 
 if TYPE_CHECKING:
     from maker_graph.run.labelling import Labelled, Labelling, Question
-    from maker_graph.runs import Run
 
 LISTED = 5
-"""The most groups of nearly equal steps that are listed."""
+"""At most this many groups, steps of a group, and wrong steps are told."""
 
 Random = Annotated[
-    int, typer.Option("--random", metavar="N", help="How many random steps to label, including those of earlier calls.", min=0)
+    int, typer.Option("--random", metavar="N", help="How many steps to label, with those of earlier calls.", min=0)
 ]
 
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FILE", help="The file of labels. An earlier one is continued."),
+    typer.Option("--labels", metavar="FILE", help="The file of labels: a new file, or an earlier one that goes on."),
 ]
 
-Truth = Annotated[bool, typer.Option("--truth", help="Take the right answers that the task knows, and ask nobody.")]
+Truth = Annotated[bool, typer.Option("--truth", help="Take the answers that the task knows to be right, and ask nobody.")]
 
 Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who answers. Default: the name of the user.")]
 
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="The seed of the draw. Default: a random one, which the file keeps.", min=0)
+    int | None, typer.Option("--seed", help="The seed of the draw. Default: a random one, which is kept in the file.", min=0)
 ]
 
 Again = Annotated[
-    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step again. Its newest label counts.")
+    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step once more. Its newest label counts.")
 ]
 
 
@@ -69,7 +69,7 @@ def label_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Or give --task instead."
+            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Without a run, give --task."
         ),
     ] = None,
     task: Annotated[
@@ -77,8 +77,7 @@ def label_command(
         typer.Option(
             "--task",
             metavar="TASK",
-            help="Without a run: a task that ships, or your own as package.module:name. With a run: its task, if it "
-            "is your own.",
+            help="Without a run: hanoi, records, or your own as package.module:name. With a run: its task, if it is your own.",
         ),
     ] = None,
     disks: Disks = None,
@@ -89,8 +88,8 @@ def label_command(
         str,
         typer.Option(
             metavar="certify|choose|example",
-            help="The purpose of the labels: to certify or audit a run; to choose a rule or a model; to be examples for a "
-            "model. Each label serves one purpose only.",
+            help="What the labels are for: to certify a run, to choose a rule or a model, or to be examples that a model is "
+            "shown. Only labels to certify can certify or audit.",
         ),
     ] = "certify",
     labels: LabelsFile = None,
@@ -103,28 +102,28 @@ def label_command(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Label random steps with the right answer, without seeing what a model answered.
+    """Say what is right at steps that are drawn at random, without seeing what a model answered.
 
-    Type the answer as a model would reply, or as JSON. Type ? if you cannot say, and nothing or q to stop. Your answers
-    are kept, and the same command goes on.
+    Type the answer as a model would reply, or as JSON. Type ? if you cannot say, and nothing or q to stop. All answers are
+    kept, and the same command goes on.
     """
     from maker_graph.run.label_lines import USES
     from maker_graph.run.labelling import label
 
     if use not in USES:
-        raise UsageError(f"--use is {', '.join(USES[:-1])} or {USES[-1]}, not {use!r}.")
+        raise UsageError(f"--use must be {', '.join(USES[:-1])} or {USES[-1]}, not {use!r}.")
     how = _how(random, labels, seed, again, who, truth=truth)
     if run is None:
         if journal is not None:
-            raise UsageError("--journal needs the name of a run in it.")
+            raise UsageError("--journal says where a run is: name the run, or leave it out.")
         if task is None:
             raise UsageError("Name a run, or a task with --task.")
         found = label(task_named(task, disks, source, sets), how, use, check=check)
         return _labelled(found, as_json=as_json)
     if disks is not None or source is not None or sets:
-        raise UsageError("A run has its options already: leave out --disks, --input and --set, or name only a --task.")
+        raise UsageError("A run has its options already: leave out --disks, --input and --set, or name a --task and no run.")
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
-        _tell_long(opened)
+        tell_if_long(opened)
         return _labelled(opened.label(how, use), as_json=as_json)
 
 
@@ -147,33 +146,27 @@ def audit_command(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Give an upper bound for how many decided steps of a run are wrong, from labels for random steps.
+    """Bound how many of the steps that models decided are wrong, from labels of some that are drawn at random.
 
-    Each step is asked as in maker-graph label. You may look at the bound after each label. It assumes nothing about the model.
+    Each step is asked as in maker-graph label. You may look at the bound whenever you like. It assumes nothing about the model.
     """
     how = _how(random, labels, seed, again, who, truth=truth)
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
-        _tell_long(opened)
+        tell_if_long(opened)
         found = opened.audit(confidence=confidence, **how._asdict())
     if not as_json:
         say(str(found))
         for step in found.wrong_steps[:LISTED]:
-            tell(f"Step {step:,} differs from its label.")
+            tell(f"Step {step:,} is not as its label says.")
     if found.waiting:
         not_yet = "1 label does" if found.waiting == 1 else f"{found.waiting:,} labels do"
         tell(f"{not_yet} not count yet, because a step that was drawn earlier has no label. The same command asks for it.")
     if found.drawn < min(random, found.population):
-        tell(f"{found.drawn:,} of {min(random, found.population):,} count so far. The same command goes on: {found.file}")
+        tell(
+            f"{found.drawn:,} of {min(random, found.population):,} labels count so far. The same command goes on: {found.file}"
+        )
     plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}
     return Ending(result={"run": opened.home.name, **plain})
-
-
-def _tell_long(run: "Run") -> None:
-    """Say that reading takes a while, if the run is long."""
-    from maker_graph.run.directory import LONG
-
-    if run.step >= LONG:
-        tell(f"Reading {run.step:,} steps.")
 
 
 def _how(
@@ -186,14 +179,14 @@ def _how(
 
 
 def _asker() -> "Callable[[Question], str | None]":
-    """Return the function that asks at the terminal."""
+    """Return the function that asks a question at the terminal; it returns None when the person stops."""
     said: list[str] = []
 
     def ask(question: "Question") -> str | None:
         if not said:
             read_anything()
             said.append(
-                "Type the right answer, as a model would reply or as JSON. Type ? if you cannot say, nothing or q to stop."
+                "Type what is right, as a model would reply or as JSON. ? means that you cannot say; nothing or q stops."
             )
             tell(said[0])
         if question.refused:
@@ -216,7 +209,7 @@ def _user() -> str:
 
 
 def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
-    """Return how many steps are labelled, and tell it."""
+    """Tell how far the labelling has come, and return the ending of the command."""
     if not as_json:
         unsure = f" ({found.unsure:,} unsure)" if found.unsure else ""
         say(f"{found.file}: {found.labelled:,} of {found.asked:,} steps are labelled{unsure}, drawn from {found.population:,}.")
@@ -225,8 +218,8 @@ def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
     if found.alike:
         groups = "; ".join(", ".join(f"{step:,}" for step in group[:LISTED]) for group in found.alike[:LISTED])
         tell(
-            f"{sum(map(len, found.alike)):,} of the labelled steps differ from another one only in case, digits or "
-            f"spaces. They say less than different steps would: {groups}."
+            f"{sum(map(len, found.alike)):,} of the labelled steps ask the same as another one, except for case, digits and "
+            f"spaces. They say less than as many different ones: {groups}."
         )
     plain: dict[str, Any] = {**asdict(found), "file": str(found.file)}
     return Ending(result=plain)

@@ -1,4 +1,4 @@
-"""`maker-graph plan --labelled`: finds a cascade for which labelled rows prove the target."""
+"""`maker-graph plan --labelled`: choose a cascade that keeps a target, which labelled rows prove."""
 
 import json
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from maker_graph.calibration.labelled import LabelPlan, Line, PlanGoal, plan_lab
 from maker_graph.calibration.statement import HOLDS_IF, as_data, cascade_data, chain_statement, percent, plan_statement
 from maker_graph.calibration.votes import LabelledVotes, read_votes
 from maker_graph.cli.app import Ending
+from maker_graph.cli.options import make_folder
 from maker_graph.cli.output import show, shown, tell
-from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.run.cascades import read_cascades
 
 NOT_REACHED = 3
-"""The exit code if a file was asked for, and no cascade keeps the target."""
+"""The exit code if a cascade was to be written to a file, and none keeps the target."""
 
 
 def plan_from_labels(
@@ -33,7 +33,7 @@ def plan_from_labels(
     force: bool,
     as_json: bool,
 ) -> Ending:
-    """Plan, show the plan, and write the file and the pictures that were asked for."""
+    """Make the plan, show it, and write its cascade and its pictures if that was asked for."""
     pictures = {} if plot is None else _places(plot)
     own = OwnFiles()
     own.see(*pictures.values(), *([] if out is None else [out]), force=force)
@@ -61,10 +61,7 @@ def plan_from_labels(
 
 def _places(folder: Path) -> dict[str, Path]:
     need_plan_extra("--plot")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
+    make_folder(folder)
     return {name: folder / f"{name}.png" for name in ("labelled-error", "labelled-cost")}
 
 
@@ -89,12 +86,12 @@ def _drawn(plan: LabelPlan, places: dict[str, Path]) -> dict[Path, bytes]:
 
 
 def _show(plan: LabelPlan, votes: LabelledVotes, steps: int | None) -> None:
-    """Print the table, what is proved, and under which conditions."""
+    """Print the table, what is proved, and what the proof assumes."""
     for name, pool in votes.pools.items():
         show(f"{name}: {len(pool.rows):,} labelled rows, {pool.samples} samples each")
     for title, lines in _groups(plan, votes):
         show(_table(plan, title, lines))
-    show("Needs: how many labelled rows would prove this cascade alone, if the shares decided and wrong stay the same.", "")
+    show("Needs: how many labelled rows would prove this rule alone, with the same shares of decided and wrong rows.", "")
     if plan.chosen is None:
         show(shown((plan.reason, "bold")))
     else:
@@ -114,15 +111,16 @@ def _hints(plan: LabelPlan, votes: LabelledVotes) -> list[str]:
     pools = [pool for pool in votes.pools.values() if pool.name.model in used]
     unnamed = sorted({pool.name.model for pool in pools if not pool.named})
     found = [
-        f"The file {each!r} names no model. To run with the plan, say whose samples they are: MODEL@T=FILE." for each in unnamed
+        f"The file {each!r} names no model: to run with the plan, say whose samples it holds (MODEL@T=FILE)."
+        for each in unnamed
     ]
     if any(pool.named and pool.name.temperature is None for pool in pools):
-        found.append("The temperature of the samples is not known. Say it (MODEL@T=FILE), and run at the same one.")
+        found.append("The temperature of the samples is not known: run at the same one. MODEL@T=FILE says which it is.")
     return found
 
 
 def _groups(plan: LabelPlan, votes: LabelledVotes) -> list[tuple[str, Sequence[tuple[str, Line]]]]:
-    """Return the lines with their names, grouped under the title of their pool."""
+    """Return the lines with their names, grouped by title: the name of a pool, or none."""
     found: dict[str, list[tuple[str, Line]]] = {}
     for line in plan.lines:
         pool = next((f"{name}" for name in votes.pools if line.name.startswith(f"{name} ")), "")
@@ -132,7 +130,7 @@ def _groups(plan: LabelPlan, votes: LabelledVotes) -> list[tuple[str, Sequence[t
 
 def _table(plan: LabelPlan, pool: str, lines: Sequence[tuple[str, Line]]) -> Table:
     on = "the other rows" if plan.chosen_apart else "all rows"
-    title = f"Target {plan.goal.target:g}: at most {percent(plan.goal.limit)} of the decided may be wrong, tested on {on}"
+    title = f"Target {plan.goal.target:g}: at most {percent(plan.goal.limit)} wrong among the decided, held against {on}"
     table = Table(title=shown((f"{pool}. {title}" if pool else title, "bold")), title_justify="left", box=None, pad_edge=False)
     table.add_column("Cascade")
     stuck = any(line.tally.stuck or line.tally.short for line in plan.lines)

@@ -1,16 +1,16 @@
-"""What `run` and `resume` do with a migration beside its votes: `--test` before its patch is written, `--apply` after."""
+"""What `run` and `resume` do for a migration after its votes: `--test` before the patch is written, `--apply` after it."""
 
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maker_graph.cli.asking import typed_line
-from maker_graph.cli.output import tell
+from maker_graph.cli.output import counted, tell
 from maker_graph.errors import MakerError, UnusableRun, UsageError
 from maker_graph.tasks.migrate.rules import LEAVE
 from maker_graph.tasks.migrate.task import Migrate
@@ -27,7 +27,7 @@ class Finishing:
     Attributes:
         task: the migration.
         suite: the test command; None runs none.
-        blame: whether edits that turn the suite red are left out: it is green without any.
+        blame: whether edits that turn the suite red are left out; this needs a suite that is green without edits.
         apply: whether the edits are made in the tree.
     """
 
@@ -37,7 +37,7 @@ class Finishing:
     apply: bool = False
 
     def decided(self, run: "Run") -> None:
-        """Run the suite with all edits, before they are written; those that turn it red are refused.
+        """Run the suite with all edits, before they are written. Those that turn it red are refused.
 
         Raises:
             UsageError: the tree cannot be copied.
@@ -52,7 +52,7 @@ class Finishing:
         if not self.blame or not answers:
             run.test_with(None)
             return
-        tell(f"The tests run with {_counted(answers)}: {self.suite.command}")
+        tell(f"The tests run with {counted(len(answers), 'edit')}: {self.suite.command}")
         found = blamed([*answers], lambda some: self._tested({number: answers[number] for number in some}).green)
         run.refuse(dict.fromkeys(found, "the tests are red with it"))
         run.test_with(None)
@@ -63,12 +63,12 @@ class Finishing:
             tell(f"The tests are red with the edit of {site['file']}, line {site['line']} (item {number}): it is left out.")
 
     def _tested(self, answers: Mapping[int, str]) -> "Tested":
-        assert self.suite is not None  # noqa: S101  asked for where there is one
+        assert self.suite is not None  # noqa: S101  called only if there is one
         with _ended_in_order():
             return self.suite.tested({Path(self.task.from_top(path)): new for path, new in self.task.edits(answers).items()})
 
     def written(self, run: "Run") -> MakerError | None:
-        """Say what was found, and make the edits in the tree if that was asked for; return why it could not be done."""
+        """Tell what was found, and make the edits in the tree if that was asked for; return the error if that fails."""
         from maker_graph.run.applying import Change, apply, is_applied, see_clean
 
         answers, refused = _answers(run), run.refused
@@ -79,7 +79,7 @@ class Finishing:
         out = run.options.out
         where = "" if out is None else f"; {out}, to be applied in {self.task.top} with git apply or patch -p1"
         tell(
-            f"{_counted([n for n, code in used.items() if code != LEAVE])} in {_files(new)}, {left:,} stay as they are, "
+            f"{counted(len(used) - left, 'edit')} in {counted(len(new), 'file')}, {left:,} stay as they are, "
             f"{not_done:,} not done{where}"
         )
         if not_done and out is not None:
@@ -96,26 +96,26 @@ class Finishing:
         except MakerError as error:
             tell(f"Error: {error}")
             return error
-        tell(f"{_files(changes)} changed in {self.task.top}; git diff shows how.")
+        tell(f"{counted(len(changes), 'file')} changed in {self.task.top}; git diff shows how.")
         return None
 
 
 def finishing(
     task: Any, *, test: str | None, seconds: float | None, apply: bool, yes: bool, run: "Run | None" = None
 ) -> Finishing | None:
-    """Return what is done with the edits of `task` in the end; all that can be wrong with it is seen before anything is paid.
+    """Return what is done with the edits of `task` in the end. All that can be wrong is found before anything is paid for.
 
     Args:
-        task: of the run; None is returned for one that is no migration.
+        task: the task of the run. If it is no migration, None is returned.
         test: the test command.
-        seconds: how long it may take.
+        seconds: how many seconds it may take.
         apply: whether the edits are made in the tree.
         yes: whether the person has agreed that the tests run code that a model wrote.
         run: the run that goes on; None for a new one.
 
     Raises:
         UsageError: the task has no edits, nobody agreed, the test command cannot be run, or the tree is not clean.
-        UnusableRun: files were changed since the run began, and there are sites left to be asked.
+        UnusableRun: files were changed since the run began, and some sites are not decided yet.
     """
     if not isinstance(task, Migrate):
         if test is not None or apply or yes or seconds is not None:
@@ -138,14 +138,14 @@ def finishing(
         test = None
     if run is not None and test is None and run.to_be_tested is not None:
         raise UsageError(
-            f"The edits of this run were to be tested first: add --test {shlex.quote(run.to_be_tested)}, or --test none."
+            f"The edits of this run must be tested first: add --test {shlex.quote(run.to_be_tested)}, or --test none."
         )
     if test is None:
         if yes or seconds is not None:
-            raise UsageError("--yes and --test-seconds belong to --test COMMAND: give that too, or leave them out.")
+            raise UsageError("--yes and --test-seconds belong to --test: add --test COMMAND, or leave them out.")
         return Finishing(task, apply=apply)
     if not test.strip():
-        raise UsageError("--test is a command, such as 'pytest -q'.")
+        raise UsageError("--test is empty: give a command, such as 'pytest -q'.")
     if not yes:
         _ask(test)
     return _with_suite(task, test, seconds, apply=apply, run=run)
@@ -169,11 +169,11 @@ def _ask(test: str) -> None:
     """Ask the person whether the tests may run.
 
     Raises:
-        UsageError: they may not, or nobody can be asked.
+        UsageError: the person does not agree, or nobody can be asked.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
-            "--test runs code that a model wrote, in a copy of the tree: add --yes to agree, where nobody can be asked."
+            "--test runs code that a model wrote, in a copy of the tree, and nobody can be asked here: add --yes to agree."
         )
     tell(f"--test runs code that a model wrote, in a copy of the tree, with your rights: {test}\nDo you agree? [y/N]")
     if (typed_line() or "").lower() not in {"y", "yes"}:
@@ -194,13 +194,9 @@ def _answers(run: "Run") -> dict[int, str]:
     return {step.step: str(step.answer) for step in run.steps() if step.decision["status"] == "decided"}
 
 
-def _files(files: Sized) -> str:
-    return f"{len(files):,} {'file' if len(files) == 1 else 'files'}"
-
-
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM end what is done meanwhile as Ctrl-C does: the processes of the tests end too."""
+    """Let SIGTERM act like Ctrl-C meanwhile, so that the processes of the tests end too."""
 
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -210,8 +206,3 @@ def _ended_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
-
-
-def _counted(edits: Sized) -> str:
-    number = len(edits)
-    return f"{number:,} {'edit' if number == 1 else 'edits'}"

@@ -1,4 +1,4 @@
-"""The options that several commands share, and the functions that read their texts."""
+"""The options that several commands share, and the functions that read their values."""
 
 import os
 import re
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from maker_graph.cli.output import tell
 from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
 from maker_graph.files import is_there
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import LoadedTask
 
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in the --journal, or its directory.")
-]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in --journal, or its directory.")]
 
 
 InJournal = Annotated[
@@ -30,8 +29,8 @@ InJournal = Annotated[
     typer.Option(
         "--journal",
         metavar="URL",
-        help="The database that holds the run, instead of a directory: postgresql://HOST/DATABASE. Default: the address in "
-        "the environment variable MAKER_GRAPH_JOURNAL, if it is set.",
+        help="The database that holds the run or the fleet, in place of a directory: postgresql://HOST/DATABASE. Default: the "
+        "environment variable MAKER_GRAPH_JOURNAL.",
     ),
 ]
 
@@ -39,15 +38,14 @@ InJournal = Annotated[
 TaskName = Annotated[
     str,
     typer.Argument(
-        metavar="TASK",
-        help="A task that ships (hanoi, records, decompose, curate, migrate, word-problems), or your own: package.module:name.",
+        metavar="TASK", help="The task: hanoi, records, decompose, curate, migrate, or your own as package.module:name."
     ),
 ]
 
 
 Disks = Annotated[
     int | None,
-    typer.Option(help="The number of disks of hanoi, which has 2^disks - 1 steps. Short for --set disks=N.", show_default="10"),
+    typer.Option(help="The disks of hanoi, which takes 2^disks - 1 steps. Short for --set disks=N.", show_default="10"),
 ]
 
 
@@ -73,9 +71,9 @@ VotersModel = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="The model that votes: provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for "
-        "hanoi of 3 to 8 and of 10 disks, which it can finish, otherwise sim:gpt-oss-20b. For a task with several voted parts, "
-        "a model for each: choose=MODEL,verdict=MODEL.",
+        help="The model: provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi with "
+        "3 to 8 or 10 disks, which it can finish, otherwise sim:gpt-oss-20b. For the parts of a task: "
+        "choose=MODEL,verdict=MODEL.",
     ),
 ]
 
@@ -84,8 +82,8 @@ Lead = Annotated[
     str,
     typer.Option(
         metavar="N|auto",
-        help="An answer wins when it is ahead of every other by this many votes. auto computes the number for --target; it "
-        "takes 3 if nothing is known of the model. For a task with several voted parts also choose=3,verdict=2.",
+        help="The lead that decides: a candidate wins when it is N votes ahead of every other. auto plans it for --target if "
+        "enough is known of the model, and is 3 otherwise. For the parts of a task: choose=3,verdict=2.",
     ),
 ]
 
@@ -93,8 +91,8 @@ Lead = Annotated[
 Within = Annotated[
     int | None,
     typer.Option(
-        help="The most votes that a step may take. A step that no answer can win any more is contested: it is left to a "
-        "person, and no model votes on it again. If it equals --k, only unanimous steps are decided.",
+        help="The most votes on one step. A step that no candidate can win within them is contested: it is left to a person, "
+        "and no model votes on it again. If it equals --k, only unanimous votes decide.",
         min=1,
     ),
 ]
@@ -104,8 +102,8 @@ CascadeFrom = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A JSON file with rungs, each of which has a model and a rule. A step that one rung does not decide goes to the "
-        "next. It replaces --model, --k, --within and --temperature. maker-graph plan --labelled writes such a file.",
+        help="A cascade, in place of --model, --k, --within and --temperature: a JSON file of rungs, each a model and a rule. "
+        "What one rung does not decide goes to the next. maker-graph plan --labelled writes such a file.",
     ),
 ]
 
@@ -114,17 +112,22 @@ CalibrationFrom = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE",
-        help="The file that maker-graph calibrate wrote about this model. For a task with several voted parts: NAME=FILE, "
+        help="What is known of the model: the file that maker-graph calibrate wrote. For the parts of a task: NAME=FILE, "
         "repeated for each part.",
     ),
 ]
 
 
-MaxSamples = Annotated[int, typer.Option(help="A step that is not decided after this many samples stays undecided.", min=1)]
+MaxSamples = Annotated[int, typer.Option(help="A vote that needs more samples than this is undecided.", min=1)]
 
 
 StuckAfter = Annotated[
-    int, typer.Option(help="A step is stuck after this many red flags in a row. Then it climbs the ladder.", min=1)
+    int,
+    typer.Option(
+        help="A step is stuck after this many red flags in a row. Then it climbs the ladder: --retry-temperature, --rephrase, "
+        "--escalate.",
+        min=1,
+    ),
 ]
 
 
@@ -134,13 +137,13 @@ RetryTemperature = Annotated[
         "--retry-temperature",
         "--hotter",
         metavar="T|none",
-        help="First rung of the ladder: the temperature of the next samples of a stuck step, or none to leave the rung out.",
+        help="First rung of the ladder: the temperature of the next samples of a stuck step. none leaves the rung out.",
     ),
 ]
 
 
 Rephrase = Annotated[
-    bool, typer.Option("--rephrase/--no-rephrase", help="Second rung of the ladder: ask in other words, if the task has some.")
+    bool, typer.Option("--rephrase/--no-rephrase", help="Second rung of the ladder: the task's prompt in other words.")
 ]
 
 
@@ -152,8 +155,8 @@ Escalate = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(
-        help="The seed, which makes samples repeatable. Default: 1 for models that ship or are simulated. Other "
-        "models get none."
+        help="The seed with which the same samples are drawn again. Default: 1 for models that ship or are simulated. Others "
+        "are sent none."
     ),
 ]
 
@@ -161,8 +164,7 @@ Seed = Annotated[
 Variants = Annotated[
     bool,
     typer.Option(
-        "--variants",
-        help="Ask each sample another of the task's equivalent questions, for instance with other names of the pegs.",
+        "--variants", help="Ask each sample one of the task's equivalent questions, such as one with other names of the pegs."
     ),
 ]
 
@@ -172,7 +174,8 @@ TemperatureOption = Annotated[
     typer.Option(
         "--temperature",
         metavar="T0,T",
-        help="The temperature of the first sample and that of the others, or one number for all, or none, which sends none.",
+        help="The temperature of the first sample and of the others, or one number for all. auto is what suits the model; none "
+        "sends no temperature.",
     ),
 ]
 
@@ -180,7 +183,8 @@ TemperatureOption = Annotated[
 MaxTokens = Annotated[
     int | None,
     typer.Option(
-        help="The most tokens of a reply. Default: 750, or the limit with which a simulated model was measured.", min=1
+        help="The most output tokens of a sample. Default: 750, or what a simulated model was measured with.",
+        min=1,
     ),
 ]
 
@@ -190,7 +194,7 @@ StopAt = Annotated[
     typer.Option(
         "--stop",
         metavar="TEXT",
-        help="A text at which a reply ends, such as '\\n'. Repeat it for several. Some models refuse it.",
+        help="A text at which a reply ends, such as '\\n'. Repeat it for several texts. Not all models take it.",
     ),
 ]
 """Texts at which a reply ends."""
@@ -198,8 +202,7 @@ StopAt = Annotated[
 Structured = Annotated[
     bool,
     typer.Option(
-        "--structured",
-        help="Send the JSON schema of the answer with the prompt, if the task has a schema and the model takes one.",
+        "--structured", help="Send the JSON schema of the answer along, if the answer has one and the model takes it."
     ),
 ]
 
@@ -208,8 +211,8 @@ EmitBy = Annotated[
     typer.Option(
         "--emit",
         metavar="MODEL",
-        help="Let the model reason freely, and let a second, short call write its answer in the asked form. MODEL makes that "
-        "call; 'same' is the voting model.",
+        help="Let the model reason freely. A second, short call to MODEL then writes the answer in its form; 'same' is the "
+        "model itself.",
     ),
 ]
 """Who writes down each answer."""
@@ -217,16 +220,16 @@ EmitBy = Annotated[
 Check = Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")]
 
 
-Target = Annotated[float, typer.Option(help="The chance that no step of the run is wrong. --k auto is computed for it.")]
+Target = Annotated[float, typer.Option(help="The chance that no step is wrong, for which k is planned.")]
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output at the end, and nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output, at the end.")]
 
 
 OwnTask = Annotated[
     str | None,
     typer.Option(
-        "--task", metavar="MODULE:NAME", help="The task of the run, if it is code of your own. It is imported by this name."
+        "--task", metavar="MODULE:NAME", help="The run's task, if it is code of your own. It is imported by this name."
     ),
 ]
 
@@ -234,18 +237,19 @@ OwnTask = Annotated[
 Trust = Annotated[
     bool,
     typer.Option(
-        "--trust", help="Import the task by the name that the run has written down. Say so only if you know that code."
+        "--trust",
+        help="Import the task that the run's directory or journal names. Do this only if you know that code.",
     ),
 ]
 
 
 Wait = Annotated[
     bool,
-    typer.Option("--wait", help="If only a person can go on, wait for an answer given in maker-graph watch, and then go on."),
+    typer.Option("--wait", help="If a step needs a person, wait for an answer from maker-graph watch, and go on with it."),
 ]
 
 
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that already stands where a result goes.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that are in the place of a result.")]
 
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no table.")]
@@ -253,16 +257,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar
 
 MaxCost = Annotated[
     float | None,
-    typer.Option(
-        help="Stop before more than this many USD are spent. A resumed run keeps the limit, unless it is given a new one.",
-        min=0,
-    ),
+    typer.Option(help="Stop before more USD than this are spent. A resume keeps the limit, or takes another.", min=0),
 ]
 
 
 MaxCalls = Annotated[
     int | None,
-    typer.Option(help="Stop before more than this many requests are made. Failed ones count. Kept like --max-cost.", min=0),
+    typer.Option(help="Stop before more requests than this are made, failed ones included. Kept like --max-cost.", min=0),
 ]
 
 
@@ -272,8 +273,8 @@ MaxMinutes = Annotated[float | None, typer.Option(help="Stop after this many min
 MaxSteps = Annotated[
     int | None,
     typer.Option(
-        help="Stop after this many steps of the task. Kept like --max-cost. Default: as many as the task has, or 10,000,000 if "
-        "the task does not say.",
+        help="Stop after this many steps of the task. Kept like --max-cost. Default: as many as the task says, or 10,000,000 "
+        "if it does not.",
         min=1,
     ),
 ]
@@ -285,22 +286,20 @@ Rpm = Annotated[float | None, typer.Option(help="The most requests per minute.",
 Timeout = Annotated[
     float | None,
     typer.Option(
-        help="Seconds after which a request is given up and made again. Default: 120; more if replies take long.", min=0.001
+        help="Seconds after which a request is given up and made again. Default: 120, and more if replies take long.", min=0.001
     ),
 ]
 
 
-Patience = Annotated[
-    float, typer.Option(help="Minutes to wait for a provider that does not answer, before the run stops.", min=0.001)
-]
+Patience = Annotated[float, typer.Option(help="How many minutes to wait for the provider during an outage.", min=0.001)]
 
 
 Batch = Annotated[
     bool,
     typer.Option(
         "--batch",
-        help="Ask for all samples of a round in one request, so that the prompt is billed once. For OpenAI and servers with "
-        "its API; no seed is sent.",
+        help="Ask for all samples of a round in one request, so that the prompt is billed once. Only for OpenAI and servers "
+        "with its API, and without a seed.",
     ),
 ]
 
@@ -308,8 +307,7 @@ Batch = Annotated[
 FsyncOption = Annotated[
     Fsync,
     typer.Option(
-        "--fsync",
-        help="full: each step is on the disk before the next begins. normal: faster, but a power cut may lose the last steps.",
+        "--fsync", help="full: each step is on disk before the next. normal: faster, but a power cut may lose the last steps."
     ),
 ]
 
@@ -319,13 +317,13 @@ OwnPrice = Annotated[
     typer.Option(
         "--price",
         metavar="IN,OUT",
-        help="The price in USD per million tokens, if it is not the list price. For several models: 'MODEL=IN,OUT; "
+        help="USD per million input and output tokens, in place of the list price. For several models: 'MODEL=IN,OUT; "
         "MODEL=IN,OUT'.",
     ),
 ]
 
 
-Concurrency = Annotated[int | None, typer.Option(help="The most samples in flight at once.", min=1)]
+Concurrency = Annotated[int | None, typer.Option(help="The most samples in flight at once. Default: no limit.", min=1)]
 
 
 LookaheadOption = Annotated[
@@ -333,9 +331,9 @@ LookaheadOption = Annotated[
     typer.Option(
         "--lookahead",
         metavar="N|auto",
-        help="How many steps are in flight at once, on drafted states. Lookahead makes a run faster, draws a few more samples, "
-        "and never changes a decision. auto adapts to how often drafts are right. Default: 1, or as many independent items as "
-        "--concurrency allows. A resumed run keeps it.",
+        help="How many microsteps are in flight at once, on states that a draft predicts. It makes a run faster, draws some "
+        "more samples, and changes no decision. auto adapts to how often drafts are right. Default: 1; for independent items, "
+        "as many as --concurrency allows. A resume keeps it.",
     ),
 ]
 
@@ -343,8 +341,7 @@ LookaheadOption = Annotated[
 DraftModel = Annotated[
     str | None,
     typer.Option(
-        metavar="MODEL",
-        help="The model that drafts states for --lookahead. Default: the model that votes. A resumed run keeps it.",
+        metavar="MODEL", help="The model that drafts for --lookahead. Default: the run's own model. A resume keeps it."
     ),
 ]
 
@@ -353,16 +350,18 @@ Probe = Annotated[
     bool,
     typer.Option(
         "--probe/--no-probe",
-        help="Ask a real model three small questions first, to see that no cache answers for it. They count as calls and "
+        help="First ask a real model three small questions, to see that no cache answers in its place. They count as calls and "
         "are paid for.",
     ),
 ]
+
+
 TraceOption = Annotated[
     Trace | None,
     typer.Option(
         "--trace",
-        help="What is traced to LangSmith: nothing, contested steps only, or everything. Default, if LANGSMITH_TRACING is on: "
-        "everything up to 2,000 steps; in longer runs the first and the last segment, and contested steps.",
+        help="What is sent to LangSmith: nothing, contested steps only, or all. Default, if LANGSMITH_TRACING is on: all of up "
+        "to 2,000 steps, and of more steps the first and last segment and the contested steps.",
     ),
 ]
 
@@ -372,8 +371,8 @@ OnDoubtOption = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="again|ask",
-        help="What to do if the run was interrupted while it acted on the world, so that the action may have been performed: "
-        "perform it again, or stop and ask. Default: again. A resumed run keeps it.",
+        help="What to do when a run goes on, and nobody knows whether its last action on the world was performed: perform it "
+        "again, or stop and ask. Default: again; at a resume, as before.",
     ),
 ]
 
@@ -382,7 +381,7 @@ ProvenanceOption = Annotated[
     typer.Option(
         "--provenance",
         metavar="FILE",
-        help="Also write JSON Lines that say of each item how it ended, with its ballot, samples and cost.",
+        help="Write how each item ended, with its ballot, samples and cost, as JSON Lines. It is written with the results.",
     ),
 ]
 
@@ -391,7 +390,7 @@ RecordTo = Annotated[
     typer.Option(
         "--record",
         metavar="FILE",
-        help="Append every prompt and reply to FILE as JSON Lines. FILE is new, or an earlier record.",
+        help="Append every prompt and reply to FILE as JSON Lines. FILE is a new file, or an earlier record.",
     ),
 ]
 
@@ -401,26 +400,32 @@ TestCommand = Annotated[
     typer.Option(
         "--test",
         metavar="COMMAND",
-        help="For migrate: the command that runs your tests, on a copy of the tree with the edits of the model. Edits "
-        "that make a "
-        "test fail are left out.",
+        help="For migrate: the command that runs the tests, in a copy of the tree with the code that a model wrote. Edits that "
+        "turn them red are left out.",
     ),
 ]
 
 
-TestSeconds = Annotated[float | None, typer.Option(help="Seconds that the command of --test may take. Default: 600.", min=0.1)]
-
-
-Apply = Annotated[
-    bool, typer.Option("--apply", help="For migrate: make the edits in the tree. git must show no uncommitted changes there.")
+TestSeconds = Annotated[
+    float | None, typer.Option(help="How many seconds the command of --test may take. Default: 600.", min=0.1)
 ]
 
 
-Yes = Annotated[bool, typer.Option("--yes", help="Agree beforehand that --test runs code that a model wrote.")]
+Apply = Annotated[
+    bool,
+    typer.Option("--apply", help="For migrate: make the edits in the git tree itself, which must have no changes of its own."),
+]
+
+
+Yes = Annotated[bool, typer.Option("--yes", help="Agree that --test runs code that a model wrote, without being asked.")]
 
 
 def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
-    """Return the k in `text`, or those of parts: choose=3,verdict=2."""
+    """Return the k in `text`, or one k for each part (choose=3,verdict=2).
+
+    Raises:
+        UsageError: one of them is no k, or a part is named twice.
+    """
     if "=" in text:
         return {name: _lead(value) for name, value in by_part("--k", text.split(",")).items()}
     return _lead(text)
@@ -431,37 +436,37 @@ def _lead(text: str) -> int | Auto:
         return "auto"
     if not text.isascii() or not text.isdigit():
         raise UsageError(
-            f"--k is a whole number of at least 1, or auto, or one for each part (choose=3,verdict=2); not {text!r}."
+            f"--k must be a whole number of at least 1, or auto, or one for each part (choose=3,verdict=2), not {text!r}."
         )
     return int(text)
 
 
 def by_part(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Return the value for each name, from texts of the form name=value.
+    """Return the values in `texts`, by the name of their part. Each text is name=value.
 
     Raises:
-        UsageError: a text has another form, or two texts name the same part.
+        UsageError: a text has another form, or a part is named twice.
     """
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = (each.strip() for each in text.partition("="))
         if not (name and equals and value):
-            raise UsageError(f"{option} for a part is written name=value, not {text!r}.")
+            raise UsageError(f"{option} for a part must be NAME=VALUE, not {text!r}.")
         if name in found:
-            raise UsageError(f"{option} names the part {name!r} twice.")
+            raise UsageError(f"{option} names the part {name!r} twice: give it once.")
         found[name] = value
     return found
 
 
 _PART_MODEL = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)=(?=[\w.-]*[A-Za-z][\w.-]*:|tiny(?:,|$))")
-"""Matches where the model of a part begins, and not the settings of a simulated model (sim:perfect,error=.1)."""
+"""Finds where the model of a part begins. It does not find a setting of a simulated model, as in sim:perfect,error=.1."""
 
 
 def models_named(model: str) -> str | dict[str, str]:
     """Return the model of a run, or the model of each voted part (`choose=openai:x,verdict=openai:y`).
 
     Raises:
-        UsageError: a part is named twice, or a part has no model.
+        UsageError: a part is named twice, or has no model.
     """
     if not _PART_MODEL.match(model):
         return model
@@ -469,10 +474,10 @@ def models_named(model: str) -> str | dict[str, str]:
 
 
 def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
-    """Return the file of a calibration, or the file of each part.
+    """Return the file of a calibration, or one file for each part, or None if `texts` is empty.
 
     Raises:
-        UsageError: several files are given, and one of them names no part.
+        UsageError: several files are given, and not each of them for a part of its own.
     """
     if len(texts) == 1 and ("=" not in texts[0] or is_there(Path(texts[0]))):
         return Path(texts[0])
@@ -480,7 +485,11 @@ def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
 
 
 def parse_temperature(text: str) -> Temperature | Auto:
-    """Return the temperatures of the first sample and of the others. None means that no temperature is sent."""
+    """Return the temperature of the first sample and that of the others; None sends none.
+
+    Raises:
+        UsageError: `text` is no temperature.
+    """
     if text == "auto":
         return "auto"
     if text == "none":
@@ -489,34 +498,38 @@ def parse_temperature(text: str) -> Temperature | Auto:
         first, *rest = (float(part) for part in text.split(","))
         (others,) = rest or [first]
     except ValueError:
-        raise UsageError(f"--temperature is one or two numbers (0,0.1), or none; not {text!r}.") from None
+        raise UsageError(f"--temperature must be one or two numbers (0,0.1), auto or none, not {text!r}.") from None
     if not (0 <= first < float("inf") and 0 <= others < float("inf")):
-        raise UsageError(f"A temperature is at least 0, not {text!r}.")
+        raise UsageError(f"A temperature must be at least 0, not {text!r}.")
     return first, others
 
 
 def parse_temperatures(text: str) -> list[Temperature | Auto]:
-    """Return the temperatures of a list, each once.
+    """Return several temperatures, each of them once. All samples of a step have the same one.
 
     Raises:
-        UsageError: the text is not a list of at least two temperatures.
+        UsageError: there are not at least two, or one is no temperature.
     """
     found = [parse_temperature(each.strip()) for each in text.split(",")]
     if len(found) < 2 or not all(isinstance(each, tuple) for each in found):
-        raise UsageError(f"--temperatures is a list of at least two numbers, such as 0,.1,.4,.7,1; not {text!r}.")
+        raise UsageError(f"--temperatures must be at least two numbers, such as 0,.1,.4,.7,1, not {text!r}.")
     return list(dict.fromkeys(found))
 
 
 def parse_retry_temperature(text: str) -> float | None:
-    """Return the temperature of the first rung of the ladder. None leaves the rung out."""
+    """Return the temperature of the ladder's first rung; None leaves the rung out.
+
+    Raises:
+        UsageError: `text` is not one temperature.
+    """
     given = parse_temperature(text)
     if given == "auto" or (isinstance(given, tuple) and given[0] != given[1]):
-        raise UsageError(f"--retry-temperature is one temperature, or none; not {text!r}.")
+        raise UsageError(f"--retry-temperature must be one temperature, or none, not {text!r}.")
     return given[0] if isinstance(given, tuple) else given
 
 
 def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
-    """Return the arguments of `Run.create` that say how steps are voted on, from the options of a command.
+    """Return how steps are voted on, as arguments of `Run.create`. `given` are the options of a command, not yet read.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -549,32 +562,55 @@ def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
     }
 
 
+def kept_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run keeps and a resume may change. `given` are the options of a command, not yet read.
+
+    The limits on cost and calls are not among them, because those of `submit` are limits of a whole fleet.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    return {
+        **{name: given[name] for name in ("max_minutes", "max_steps", "price", "draft_model")},
+        "lookahead": parse_lookahead(given["lookahead"]),
+        "on_doubt": parse_on_doubt(given["on_doubt"]),
+    }
+
+
 def parse_on_doubt(text: str | None) -> Literal["again", "ask"] | None:
-    """Return what to do with an action that may have been performed. None if the option was not given."""
+    """Return what is done about an action in doubt; None if the option was not given.
+
+    Raises:
+        UsageError: `text` is something else.
+    """
     if text in {"again", "ask"} or text is None:
         return text  # type: ignore[return-value]  # it is one of them
-    raise UsageError(f"--on-doubt is again or ask, not {text!r}.")
+    raise UsageError(f"--on-doubt must be again or ask, not {text!r}.")
 
 
 def parse_lookahead(text: str | None) -> int | Auto | None:
-    """Return how many microsteps are in flight at once. None if the option was not given."""
+    """Return how many microsteps are in flight at once; None if the option was not given.
+
+    Raises:
+        UsageError: `text` is no such number.
+    """
     if text is None or text == "auto":
         return "auto" if text else None
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise UsageError(f"--lookahead is a whole number of at least 1, or auto; not {text!r}.")
+        raise UsageError(f"--lookahead must be a whole number of at least 1, or auto, not {text!r}.")
     return int(text)
 
 
 def unescaped(reply: str) -> str:
-    """Return a typed reply with each backslash and n turned into a line end, unless the reply is JSON."""
+    r"""Return a reply in which each typed \n is a line end. A reply in JSON stays as it is."""
     return reply if reply.lstrip()[:1] in {"{", "["} else reply.replace("\\n", "\n")
 
 
 def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence[str] | None) -> "LoadedTask":
-    """Return the task of this name, made with the options of `--disks`, `--input` and `--set`.
+    """Return the task of this name, made with the values of `--disks`, `--input` and `--set`.
 
     Raises:
-        UsageError: there is no such task, an option of it is wrong, or its input cannot be read.
+        UsageError: there is no such task, one of its options is wrong, or its input cannot be read.
     """
     from maker_graph.tasks.loading import load_task, options_named
 
@@ -583,8 +619,20 @@ def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence
     return load_task(name, {"disks": 10, **options} if name == "hanoi" else options)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there yet.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
+
+
 def directory_of(name: str) -> Path:
-    """Return the directory of a run: under runs/, unless `name` is a path or the directory of a run itself."""
+    """Return the directory of a run: `name` under runs/, or `name` itself if it is a path or the directory of a run."""
     path = Path(name)
     return path if os.sep in str(name) or is_there(path / "settings.json") else Path("runs") / path
 
@@ -592,24 +640,27 @@ def directory_of(name: str) -> Path:
 def journal_of(name: str, journal: str | None) -> str | None:
     """Return the address of the database that holds the run `name`; None if the run is in a directory.
 
-    The environment variable MAKER_GRAPH_JOURNAL applies to names, and not to paths.
+    The environment variable MAKER_GRAPH_JOURNAL counts only if `name` is no path.
 
     Raises:
-        UsageError: a path is named together with an address.
+        UsageError: `name` is a path and there is an address too, or the address is empty.
     """
     if journal is not None and not journal:
         raise UsageError("--journal is empty: give an address like postgresql://HOST/DATABASE, or leave it out.")
     is_path = os.sep in name
     if journal and is_path:
-        raise UsageError(f"{name} is a path, but a run in a database has a name without {os.sep}: leave out one of the two.")
+        raise UsageError(
+            f"{name} is a directory, but --journal is the address of a database: name the run without {os.sep}, or leave out "
+            "--journal."
+        )
     return journal or (None if is_path else os.environ.get("MAKER_GRAPH_JOURNAL") or None)
 
 
 def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full", standing: bool = False) -> "Home":
-    """Return where the run `name` is kept. A `standing` home is opened often, and keeps its connection.
+    """Return where the run `name` is. A `standing` one is opened often, and keeps its connection.
 
     Raises:
-        UsageError: name and address do not go together, or one of them cannot be one.
+        UsageError: name and journal do not go together, the address is wrong, or no run can have this name.
     """
     from maker_graph.runs import home_named
 
@@ -627,10 +678,13 @@ def opened_run(
     fsync: Fsync = "full",
     accept_loss: bool = False,
 ) -> "Run":
-    """Return the run `name`, opened.
+    """Open the run `name`, and return it.
 
-    A task that does not ship is code, and its name was chosen by whoever made the run. So it is imported only if the user names
-    it (`task`), or trusts the directory or the journal. See `Run.open`.
+    A task that does not ship is code, and whoever made the run has chosen which. It is imported only if the user names it
+    (`task`) or trusts the directory or the journal (`trust`); see `Run.open`.
+
+    Raises:
+        MakerError: the run cannot be opened, as in `Run.open`.
     """
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import load_task
@@ -645,3 +699,11 @@ def opened_run(
         home.close()
         raise
     return Run.at(home, task=named, trust=trust, accept_loss=accept_loss)
+
+
+def tell_if_long(run: "Run") -> None:
+    """Tell that a long run is being read, which takes some seconds."""
+    from maker_graph.run.directory import LONG
+
+    if run.step >= LONG:
+        tell(f"Reading {run.step:,} steps.")

@@ -1,10 +1,10 @@
-"""Everything that the command line prints: messages for people on standard error, the result on standard output.
+"""All output of the command line: what is told to a person on standard error, and the result on standard output.
 
-Names, ballots, replies and errors come from outside, and terminals differ. So all output goes through this module:
+Names, ballots, replies and errors come from outside, and nobody knows what the terminal can do. So this module sees to it that
 
-- Markup is shown as text. A character that is invisible, or that the terminal cannot show, becomes an escape.
-- A closed stream, or a pipe that nobody reads any more, changes neither what happens nor the exit code. A result that does not
-  fit on a full disk is an error.
+- markup is shown and not obeyed, and a character that nobody can see, or that the terminal cannot show, becomes an escape;
+- a closed stream, or a pipe that nobody reads, is no error. It changes neither what happens nor the exit code;
+- a result that finds no room on a full disk is an error.
 """
 
 import errno
@@ -24,10 +24,10 @@ from maker_graph.errors import LimitReached
 
 
 class _Listener:
-    """Stands in for a standard stream, and accepts every text.
+    """A stream that takes any text, and writes it to the standard stream that it replaces.
 
-    Characters that the stream cannot encode become escapes. Once nobody reads the stream, output is dropped. With
-    `must`, a full disk is an error.
+    Characters that the stream cannot encode are written as escapes. Once nobody reads the stream, nothing is written any more.
+    With `must`, a full disk is an error.
     """
 
     def __init__(self, stream: TextIO | None, *, must: bool) -> None:
@@ -41,7 +41,7 @@ class _Listener:
         """Write `text`.
 
         Raises:
-            LimitReached: it must be written, and there is no room.
+            LimitReached: `text` must be written, and there is no room on the disk.
         """
         if self._stream is not None:
             encoding = getattr(self._stream, "encoding", None) or "utf-8"
@@ -50,19 +50,19 @@ class _Listener:
         return len(text)
 
     def flush(self) -> None:
-        """Flush the stream; errors as in `write`."""
+        """Write what is left in the buffer; it raises like `write`."""
         if self._stream is not None:
             with _heard(self._stream, must=self._must):
                 self._stream.flush()
 
     def isatty(self) -> bool:
-        """Say whether a person reads it."""
+        """Return whether the stream is a terminal."""
         return self._stream is not None and not self._stream.closed and self._stream.isatty()
 
 
 @contextmanager
 def _heard(stream: TextIO, *, must: bool) -> Iterator[None]:
-    """Write to `stream`. If that fails, drop what is left to write, also at the end of the process."""
+    """Let the block write to `stream`. If that fails, all that is still unwritten is dropped, also when the process ends."""
     try:
         yield
     except (OSError, ValueError) as error:  # a stream that was closed is a ValueError
@@ -71,12 +71,14 @@ def _heard(stream: TextIO, *, must: bool) -> Iterator[None]:
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
         if must and isinstance(error, OSError) and error.errno not in {errno.EPIPE, errno.EBADF}:
-            raise LimitReached(f"The result cannot be written ({error.strerror}): make room, and ask again.") from None
+            raise LimitReached(
+                f"The result cannot be written ({error.strerror}): make room, and give the command again."
+            ) from None
 
 
 @contextmanager
 def tolerant_streams() -> Iterator[None]:
-    """Within the block, let standard output and standard error accept every text from everybody."""
+    """Let standard output and standard error take any text during the block, whoever writes to them."""
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = cast("TextIO", _Listener(out, must=True)), cast("TextIO", _Listener(err, must=False))
     try:
@@ -86,7 +88,7 @@ def tolerant_streams() -> Iterator[None]:
 
 
 def see_streams() -> None:
-    """Make sure that no file which is opened later takes the number of a closed standard stream."""
+    """Fill the places of closed standard streams, so that no file that is opened later gets the number of one."""
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(number)
@@ -98,12 +100,12 @@ def console(*, err: bool = False) -> Console:
 
 
 def tell(text: str) -> None:
-    """Say `text` to the person at the terminal."""
+    """Tell `text` to the person at the terminal, on standard error."""
     _line(sys.stderr, text)
 
 
 def say(text: str) -> None:
-    """Write `text` as a result."""
+    """Write `text` as a result, on standard output."""
     _line(sys.stdout, text)
 
 
@@ -116,8 +118,17 @@ def _seen(text: str) -> str:
     return visible(text).replace("\r", "\\r")  # it would write over the beginning of the line
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural if it is not 1.
+
+    >>> counted(1, "run"), counted(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def put(result: Mapping[str, Any]) -> None:
-    """Write `result` as one JSON object on a line. Infinity and NaN, which JSON lacks, become null."""
+    """Write `result` as one JSON object on a line. Infinity and NaN, which JSON does not have, become null."""
     _line(sys.stdout, json.dumps(_finite(result), allow_nan=False))
 
 
@@ -130,7 +141,7 @@ def _finite(value: Any) -> Any:
 
 
 def shown(*parts: str | tuple[str, str]) -> Text:
-    """Return a text for `console`: each part plain, or with its style. Invisible characters become escapes."""
+    """Return a text for `console`. Each part is a text, or a text and its style. What cannot be seen becomes an escape."""
     return Text.assemble(*(_seen(part) if isinstance(part, str) else (_seen(part[0]), part[1]) for part in parts))
 
 
@@ -142,7 +153,7 @@ def show(*lines: RenderableType) -> None:
 
 
 def facts(rows: Iterable[tuple[str, str | Text]]) -> Table:
-    """Return a table of two columns, a name and its value."""
+    """Return a table of two columns, the name and the value of each fact."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()

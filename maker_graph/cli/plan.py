@@ -1,4 +1,4 @@
-"""`maker-graph plan`: computes before a run what a target needs."""
+"""`maker-graph plan`: find the k or the cascade that reaches a target, before a run."""
 
 import math
 from dataclasses import astuple, replace
@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, Force, OwnPrice
+from maker_graph.cli.options import AsJson, Force, OwnPrice, make_folder
 from maker_graph.cli.output import show, shown, tell
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
@@ -37,71 +37,71 @@ def plan_command(
     calibrations: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FILE",
-            help="The file that calibrate wrote; for a task with several voted parts, one for each. Or give --p.",
+            metavar="FILE", help="The file that calibrate wrote; for a task of parts one for each part. Or give --p."
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model to plan for, if the file holds several.")] = None,
     p: Annotated[float | None, typer.Option("--p", help="The probability that a valid sample is right.")] = None,
-    error: Annotated[float | None, typer.Option(help="The probability that a valid sample is wrong, in place of --p.")] = None,
-    valid: Annotated[float | None, typer.Option(help="The share of samples without a red flag.")] = None,
-    rho: Annotated[float | None, typer.Option(help="The correlation between the errors of two samples of one step.")] = None,
+    error: Annotated[float | None, typer.Option(help="In place of --p: the probability that a valid sample is wrong.")] = None,
+    valid: Annotated[float | None, typer.Option(help="The share of the samples without a red flag.")] = None,
+    rho: Annotated[float | None, typer.Option(help="The correlation of the errors of two samples of one step.")] = None,
     rival: Annotated[
         float | None,
-        typer.Option(help="The share of the wrong samples that give the most frequent wrong answer. 1 is the worst case."),
+        typer.Option(help="The share of the most frequent wrong answer among the wrong samples; 1 is the worst case."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="The steps of the task. Default: those of the calibrated task.", min=1)
+        int | None, typer.Option(help="The steps of the task. Default: as many as the calibrated task has.", min=1)
     ] = None,
     target: Annotated[
-        float, typer.Option(help="The chance that no step is wrong. With --labelled: the share of decided steps that is right.")
+        float,
+        typer.Option(help="The chance that no step is wrong. With --labelled: the share of the decided steps that is right."),
     ] = TARGET,
     price: OwnPrice = None,
-    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="The tokens of a sample.")] = None,
-    latency: Annotated[float | None, typer.Option(help="The seconds that a reply takes.", min=0)] = None,
-    lookahead: Annotated[int, typer.Option(help="The microsteps in flight at once.", min=1)] = 1,
+    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="The input and output tokens of a sample.")] = None,
+    latency: Annotated[float | None, typer.Option(help="How many seconds a reply takes.", min=0)] = None,
+    lookahead: Annotated[int, typer.Option(help="How many microsteps are in flight at once.", min=1)] = 1,
     rpm: Annotated[float | None, typer.Option(help="The most requests per minute.", min=0.001)] = None,
     point: Annotated[
-        bool, typer.Option("--point", help="Plan with the measured p instead of the lower end of its interval.")
+        bool, typer.Option("--point", help="Plan with the measured p, not with the lower end of its interval.")
     ] = False,
     labelled: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[MODEL[@T]=]FILE",
-            help="Plan from labelled steps: JSON Lines with votes (row, truth, res), or a file that calibrate wrote with known "
-            "right answers. Repeat it for each file. It replaces --p and the like.",
+            help="Plan from labelled steps: votes as JSON Lines (row, truth, res), or what calibrate wrote with known right "
+            "answers. Repeat it for each file. It takes the place of --p and the like.",
         ),
     ] = None,
     cascades: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A JSON file with the cascades to try, the most cautious first. Default: a list of rules for one model.",
+            help="A JSON file of the cascades to try, the most cautious one first. Default: a list of rules for one model.",
         ),
     ] = None,
-    max_review: Annotated[float, typer.Option(help="The largest share of the steps that may be left for review.")] = 1.0,
-    confidence: Annotated[float, typer.Option(help="The confidence of the proof from the labels.")] = CONFIDENCE,
+    max_review: Annotated[float, typer.Option(help="The largest share of the steps that may be left to a person.")] = 1.0,
+    confidence: Annotated[float, typer.Option(help="The confidence with which the labels prove the target.")] = CONFIDENCE,
     anytime: Annotated[
-        bool, typer.Option("--anytime", help="The proof stays valid if you add labels and plan again. It needs more labels.")
+        bool,
+        typer.Option("--anytime", help="Keep the proof valid if labels are added and you plan again. It takes more labels."),
     ] = False,
     choose_share: Annotated[
-        float, typer.Option(help="Choose on this share of the rows, and prove on the others. 0 tests all cascades on all rows.")
+        float,
+        typer.Option(help="Choose on this share of the rows, and prove on the others. 0 tests all cascades on all rows."),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Chooses which rows those are.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the chosen cascade to FILE, for maker-graph run --cascade.")
-    ] = None,
+    seed: Annotated[int, typer.Option(help="The seed of the draw of the rows for --choose-share.")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the chosen cascade, for run --cascade.")] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Draw PNGs into FOLDER: the paper's figures 3 to 5 from the formulas, or with --labelled error and cost.",
+            help="Draw PNGs in FOLDER: the paper's figures 3 to 5, by the formulas; with --labelled, error and cost.",
         ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Compute the k that a target needs, its chance and its cost; or, from labelled steps, a cascade that keeps a target."""
+    """Say which k reaches a target, and at what cost; or, from labelled steps, which cascade reaches it."""
     from maker_graph.calibration.estimates import ModelEstimates, estimates_of
     from maker_graph.calibration.file import read_calibration
     from maker_graph.calibration.lines import Interval
@@ -134,7 +134,7 @@ def plan_command(
     if calibrations and len(calibrations) > 1:
         if (p, error, valid, rho, rival, steps, tokens, latency) != (None,) * 8:
             raise UsageError(
-                "With several files, the files say all that is known of the model: leave out --p, --steps and the like."
+                "With several files, all that is known of the model is in them: leave out --p, --steps and the like."
             )
         found = _by_part(
             calibrations, model, target, None if price is None else astuple(parse_price(price)), speed, point=point
@@ -146,17 +146,17 @@ def plan_command(
         request, results = read_calibration(calibrations[0])
         estimates, known = estimates_of(_one_of(results, model), point=point), request.total
     elif p is None and error is None:
-        raise UsageError("Nothing is known of the model: give the file that calibrate wrote, or --p (or --error).")
+        raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
     else:
         estimates, known = ModelEstimates(p=1.0), None
     if p is not None and error is not None:
-        raise UsageError("--p and --error say the same thing: give only one of them.")
+        raise UsageError("--p and --error say the same thing: give one of them.")
     chance = p if error is None else 1.0 - error
     if chance is not None:
         estimates = replace(estimates, p=chance, p_interval=None, remarks=[])
     steps = steps or known
     if steps is None:
-        raise UsageError("How many steps has the task? Give --steps.")
+        raise UsageError("--steps is missing: give the number of steps of the task.")
     given: dict[str, Any] = {
         "valid": valid,
         "rho": None if rho is None else Interval(value=rho, low=rho, high=rho),
@@ -173,24 +173,29 @@ def plan_command(
 
 
 def _see_kind(labelled: list[str] | None, *, chances: bool, proof: bool) -> None:
-    """Check that the options of the two kinds of plan are not mixed.
+    """Check that the options are those of one kind of plan: from chances, or from labels (`labelled`).
+
+    Args:
+        labelled: the files of labelled steps.
+        chances: whether an option of a plan from chances is given.
+        proof: whether an option of a plan from labels is given.
 
     Raises:
-        UsageError: they are.
+        UsageError: the options are mixed.
     """
     if labelled and chances:
-        raise UsageError("With --labelled the labels say all that is needed: leave out --model, --p, --price and the like.")
+        raise UsageError("With --labelled, all that is known is in the labels: leave out --model, --p, --price and the like.")
     if not labelled and proof:
-        raise UsageError("--cascades, --max-review, --confidence, --anytime, --choose-share and --out need --labelled.")
+        raise UsageError("--cascades, --max-review, --confidence, --anytime, --choose-share and --out belong to --labelled.")
 
 
 def _by_part(
     files: list[Path], model: str | None, target: float, price: tuple[float, float] | None, speed: "Speed", *, point: bool
 ) -> dict[str, Any]:
-    """Return the plan of each part, and all of them together. The parts share the risk evenly.
+    """Return the plan of each part by its name, and the sums of all plans. The parts share the risk evenly.
 
     Raises:
-        UsageError: a file belongs to no part, or two files to the same part.
+        UsageError: a file is of no part, or two files are of the same part.
     """
     from maker_graph.calibration.estimates import estimates_of
     from maker_graph.calibration.file import read_calibration
@@ -201,7 +206,7 @@ def _by_part(
     for file in files:
         request, results = read_calibration(file)
         if not request.part:
-            raise UsageError(f"{file} is about a whole task and not a part: plan with it alone.")
+            raise UsageError(f"{file} is not about a part of a task: plan with this file alone.")
         if request.part in parts:
             raise UsageError(f"Two files are about the part {request.part!r}: give one for each part.")
         estimates = estimates_of(_one_of(results, model), point=point)
@@ -233,10 +238,7 @@ def _plot(folder: Path, *, force: bool) -> list[Path]:
     from maker_graph.report.figures.paper import planning_figures
     from maker_graph.report.figures.style import png
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
+    make_folder(folder)
     pictures = {folder / f"{name}.png": png(figure) for name, figure in planning_figures().items()}
     own = OwnFiles()
     if force:
@@ -249,7 +251,7 @@ def _plot(folder: Path, *, force: bool) -> list[Path]:
 
 def _one_of(results: "list[Result]", model: str | None) -> "Result":
     if model is None and len(results) > 1:
-        raise UsageError(f"The file holds several models: say which with --model ({', '.join(r.model for r in results)}).")
+        raise UsageError(f"The file holds several models: name one with --model ({', '.join(r.model for r in results)}).")
     for result in results:
         if model in {None, result.model}:
             return result
@@ -260,7 +262,7 @@ def _tokens(text: str) -> tuple[float, float]:
     try:
         given, made = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--tokens is two numbers, input,output: for example 590,538; not {text!r}.") from None
+        raise UsageError(f"--tokens must be two numbers, input and output, such as 590,538, not {text!r}.") from None
     return given, made
 
 

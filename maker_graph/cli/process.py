@@ -1,4 +1,4 @@
-"""Runs work until a signal: after Ctrl-C or SIGTERM the process ends in time, with its exit code."""
+"""A run as a process: when a signal stops it, it ends soon and with its exit code."""
 
 import asyncio
 import gc
@@ -11,16 +11,16 @@ from typing import Any
 from maker_graph.cli.app import INTERRUPTED
 
 EXIT_SECONDS = 4.5
-"""Seconds that an interrupted run may take to end. Every committed step is on the disk before that."""
+"""How many seconds a run may take to stop. Every committed step is on disk already."""
 
 
 def until_signal(work: Coroutine[Any, Any, None], *, hung: Callable[[], None] = lambda: None) -> bool:
-    """Do `work` in an event loop of its own. Return False if Ctrl-C or SIGTERM ended it early.
+    """Do `work` in an event loop of its own; return False if Ctrl-C or SIGTERM stopped it.
 
-    If it cannot be ended in time, `hung` is called and the process ends at once.
+    If it does not stop within `EXIT_SECONDS`, `hung` is called and the process ends at once.
     """
     gc.collect()
-    gc.freeze()  # else each collection goes over all imported modules again, which was a tenth of all work
+    gc.freeze()  # what is there now stays to the end: looking through it again and again took a tenth of all time
     gc.set_threshold(20_000, 50, 100)
 
     async def main() -> None:
@@ -28,7 +28,7 @@ def until_signal(work: Coroutine[Any, Any, None], *, hung: Callable[[], None] = 
 
         def stop() -> None:
             task.cancel()
-            # A call that cannot be cancelled (a model without an async client, in a thread) must not keep the process.
+            # A call that cannot be cancelled (a model without an async client, in a thread) must not keep the process alive.
             watchdog = threading.Timer(EXIT_SECONDS, give_up)
             watchdog.daemon = True
             watchdog.start()
@@ -50,5 +50,5 @@ def until_signal(work: Coroutine[Any, Any, None], *, hung: Callable[[], None] = 
     except asyncio.CancelledError:
         return False
     finally:
-        signal.signal(signal.SIGTERM, before)  # the loop leaves the default handler, which ends the process without a message
+        signal.signal(signal.SIGTERM, before)  # the loop sets it to its default, which ends the process without a word
     return True

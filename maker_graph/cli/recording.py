@@ -1,4 +1,4 @@
-"""Records every prompt and reply of a run in a file of JSON Lines."""
+"""`--record`: every prompt and reply of a run, in a file of JSON Lines."""
 
 import json
 import os
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def recording(path: Path | None) -> Iterator[IO[str] | None]:
-    """Open `path` to append to it; yield None if there is no path. Only its owner may read a new file.
+    """Open the file at `path` to append to it; yield None if there is no path. Only its owner can read a new file.
 
     Raises:
-        UsageError: the file cannot be written, or holds something other than a record.
+        UsageError: the file cannot be written, or holds something else than a record.
     """
     if path is None:
         yield None
@@ -31,19 +31,19 @@ def recording(path: Path | None) -> Iterator[IO[str] | None]:
     try:
         yield file
     finally:
-        with suppress(OSError):  # a full disk has ended the run already
+        with suppress(OSError):  # if a line finds no room, that has ended the run already
             file.close()
 
 
 def _opened(path: Path) -> IO[str]:
-    """Open a record to append to it: a new file, or one that is empty or begins like a record."""
+    """Open a record to append to it. The file is new, empty, or begins like a record."""
     target = destination(path)
     target.touch(mode=PRIVATE)  # prompts and replies are for the owner's eyes, as the run is
     with target.open("rb") as there:
         first = there.readline()
         whole = there.seek(0, os.SEEK_END) == 0 or (there.seek(-1, os.SEEK_END), there.read(1))[1] == b"\n"
     if first.strip() and not _is_line(first):
-        raise UsageError(f"{path} holds something other than prompts and replies: give another file to --record.")
+        raise UsageError(f"{path} holds something else than prompts and replies: give another file to --record.")
     file = target.open("a", encoding="utf-8")
     if not whole:
         file.write("\n")  # a run that was killed may have left half a line
@@ -51,7 +51,7 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _is_line(text: bytes) -> bool:
-    """Say whether `text` is a line of a record."""
+    """Return whether `text` is a line of a record."""
     try:
         line = json.loads(text)
     except ValueError:
@@ -60,10 +60,12 @@ def _is_line(text: bytes) -> bool:
 
 
 def record_to(file: IO[str], step: Callable[[], int], *, in_order: bool = True) -> "Callable[[Call], None]":
-    """Return the function that writes a prompt and its reply to `file`, one JSON object a line.
+    """Return a function that writes every prompt and reply to `file`, one JSON object a line.
 
-    `step` returns the number of the last decided step. `in_order` says that all samples belong to the step after it. Otherwise
-    a line has no step, because several steps are in flight at once.
+    Args:
+        file: the record.
+        step: returns the number of the last decided step.
+        in_order: whether all samples are of the step that follows it. If not, nobody knows the step of a sample: it is null.
     """
 
     def record(call: "Call") -> None:

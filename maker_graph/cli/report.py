@@ -1,12 +1,12 @@
-"""`maker-graph certify` and `report`: how likely a run is right, and how it went."""
+"""`maker-graph certify` and `report`: how likely it is that a run is right, and how it went."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run
-from maker_graph.cli.output import facts, say, show, tell
+from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run, tell_if_long
+from maker_graph.cli.output import facts, say, show
 from maker_graph.extras import need_plan_extra
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from maker_graph.statistics.estimation import Estimate
 
 SHOWN = 5
-"""The most contested steps that are shown. `--json` has more."""
+"""At most this many contested steps are shown; `--json` has more."""
 
 DOUBTFUL = 1e-6
-"""A step with a smaller chance to be wrong is not listed."""
+"""A step that is wrong with a smaller chance gets no line."""
 
 
 @app.command(
@@ -26,7 +26,7 @@ DOUBTFUL = 1e-6
     "  maker-graph certify hanoi-20260101-120000-000000 --json",
 )
 def certify_command(run: RunName, journal: InJournal = None, as_json: AsJson = False) -> Ending:
-    """Estimate from the votes of a run, without known answers, how likely it is that no step is wrong."""
+    """Estimate from the votes of a run alone how likely it is that no step is wrong. No right answers are needed."""
     need_plan_extra("certify")
     from maker_graph.report.certificate import UNSEEN
     from maker_graph.report.certificate import as_json as plain
@@ -52,14 +52,12 @@ def certify_command(run: RunName, journal: InJournal = None, as_json: AsJson = F
 def report_command(
     run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, force: Force = False
 ) -> None:
-    """Write a page about a run, which needs no network: report.html in its directory, and its pictures as PNGs.
+    """Write a page about a run, report.html in its directory, and its pictures as PNGs. The page needs no network.
 
-    The page of a run in a database is written to runs/NAME on this machine.
+    For a run in a database, they are written to runs/NAME on this machine.
 
-    For the journal of an agent (VotingMiddleware(journal=FILE)) the page is written beside it: FILE.html.
+    For the journal of an agent (VotingMiddleware(journal=FILE)), a page is written beside it: FILE.html.
     """
-    from maker_graph.run.directory import LONG
-
     if journal is None and Path(run).is_file():
         from maker_graph.report.agents import write_page
 
@@ -67,8 +65,7 @@ def report_command(
         return
     need_plan_extra("report")
     with opened_run(run, journal, task=task, trust=trust) as opened:
-        if opened.step >= LONG:
-            tell(f"Reading {opened.step:,} steps.")
+        tell_if_long(opened)
         page, *pictures = opened.report(force=force)
     say(f"{page}, and {len(pictures)} pictures in {page.parent / 'figures'}")
 

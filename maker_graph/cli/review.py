@@ -1,4 +1,4 @@
-"""`maker-graph review`: lists or exports the open items of a run, or asks for answers one by one."""
+"""`maker-graph review`: list the open items of a run, export them, or answer them one by one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from maker_graph.cli.app import EXIT_CODES, Ending, app, code_of
 from maker_graph.cli.asking import question_lines, read_anything, typed_line
 from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run, unescaped
-from maker_graph.cli.output import say, tell
+from maker_graph.cli.output import counted, say, tell
 from maker_graph.core.characters import visible
 from maker_graph.errors import MakerError, Undecided
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 )
 def review_command(
     run: RunName,
-    only_list: Annotated[bool, typer.Option("--list", help="Only list the open items.")] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="List the open items, and ask nothing.")] = False,
     export: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the open items to FILE, to be filled in: JSON Lines, or CSV if the name ends in .csv."
+            metavar="FILE", help="Write the open items to FILE, to be filled in: JSON Lines, or CSV if FILE ends in .csv."
         ),
     ] = None,
     journal: InJournal = None,
@@ -42,8 +42,8 @@ def review_command(
 ) -> Ending:
     """Answer the items that no vote could decide.
 
-    Each answer is read and checked like a model's reply, and stored at once. If the run is still at work in another
-    process, that process stops when the first answer is stored.
+    Each answer is read and checked like a model's reply, and stored at once. If the run is still at work, it stops when the
+    first answer is stored.
     """
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
         _ = opened.task
@@ -58,8 +58,8 @@ def review_command(
         if as_json:
             result["items"] = [_plain(item) for item in opened.open_items()]
         if left and not as_json:
-            tell(f"{left:,} items are open.")
-        return Ending(EXIT_CODES[Undecided], f"{left:,} items are open.", result) if left else Ending(result=result)
+            tell(f"Open: {counted(left, 'item')}.")
+        return Ending(EXIT_CODES[Undecided], f"Open: {counted(left, 'item')}.", result) if left else Ending(result=result)
 
 
 def _export(run: "Run", path: Path, *, force: bool) -> None:
@@ -79,18 +79,18 @@ def _list(run: "Run", *, as_json: bool) -> None:
 
 
 def _ask(run: "Run") -> MakerError | None:
-    """Ask for each open item, store each answer before the next question, and write the results at the end.
+    """Ask for each open item, and write the results at the end; return the error if they cannot be written.
 
-    Return why the results could not be written, or None.
+    Each answer is stored before the next question.
 
     Raises:
-        TakenOver: another process goes on with the run, and will write the results.
+        TakenOver: another process goes on with the run, and will write its results.
     """
     from maker_graph.cli.session import written_of
 
     items = list(run.open_items())
     if items:
-        tell("Type an answer as a model would reply, or #1 for the first candidate. An empty line skips the item, q ends.")
+        tell("Type an answer as a model would reply, or #1 for the first candidate. Nothing skips the item; q stops.")
     read_anything()
     answered = False
     try:
@@ -108,7 +108,7 @@ def _ask(run: "Run") -> MakerError | None:
 
 
 def _answered(run: "Run", item: "OpenItem") -> bool | None:
-    """Ask until an answer is accepted. Return False if the item is skipped, None if the person wants to end."""
+    """Ask until an answer is taken, and return True; False if the item is skipped, None if the person stops."""
     while (typed := typed_line()) not in {None, "q"}:
         if not typed:
             return False
@@ -123,7 +123,7 @@ def _answered(run: "Run", item: "OpenItem") -> bool | None:
 
 
 def _meant(typed: str, item: "OpenItem") -> "Iterator[Reply]":
-    """Yield what was meant: a reply, or the candidate with this number; #N is always a candidate."""
+    """Yield what `typed` may mean, the likeliest first: #1 is a candidate; other text is a reply; 1 may be either."""
     from maker_graph.run.left_answers import Candidate
 
     number = typed.removeprefix("#")

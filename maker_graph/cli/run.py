@@ -1,74 +1,15 @@
-"""`maker-graph run` and `resume`: make a run or open one, and go on with it."""
+"""`maker-graph run` and `resume`: start a run, and go on with one."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maker_graph.cli import options as opt
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import (
-    Apply,
-    AsJson,
-    Batch,
-    CalibrationFrom,
-    CascadeFrom,
-    Check,
-    Concurrency,
-    Disks,
-    DraftModel,
-    EmitBy,
-    Escalate,
-    Force,
-    FsyncOption,
-    InJournal,
-    Lead,
-    LookaheadOption,
-    MaxCalls,
-    MaxCost,
-    MaxMinutes,
-    MaxSamples,
-    MaxSteps,
-    MaxTokens,
-    OnDoubtOption,
-    OwnPrice,
-    OwnTask,
-    Patience,
-    Probe,
-    ProvenanceOption,
-    Quiet,
-    RecordTo,
-    Rephrase,
-    RetryTemperature,
-    Rpm,
-    RunName,
-    Seed,
-    Sets,
-    Source,
-    StopAt,
-    Structured,
-    StuckAfter,
-    TaskName,
-    TemperatureOption,
-    TestCommand,
-    TestSeconds,
-    Timeout,
-    TraceOption,
-    Trust,
-    Variants,
-    VotersModel,
-    Wait,
-    Within,
-    Yes,
-    home_of,
-    opened_run,
-    parse_lookahead,
-    parse_on_doubt,
-    task_named,
-    unescaped,
-    voted_of,
-)
 from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
 from maker_graph.cli.task_command import TaskCommand
@@ -79,7 +20,7 @@ from maker_graph.models.names import PATIENCE
 from maker_graph.statistics.forecast import TARGET
 
 if TYPE_CHECKING:
-    from maker_graph.runs import Run
+    from maker_graph.runs import Run, Solving
 
 
 @app.command(
@@ -94,63 +35,65 @@ if TYPE_CHECKING:
 )
 def run_command(
     ctx: typer.Context,
-    task: TaskName,
-    disks: Disks = None,
-    source: Source = None,
-    sets: Sets = None,
+    task: opt.TaskName,
+    disks: opt.Disks = None,
+    source: opt.Source = None,
+    sets: opt.Sets = None,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The file for the results: for curate CSV, JSON Lines or Parquet, by its suffix; for migrate a patch.",
+            help="Where the results go. Those of curate are CSV, JSON Lines or Parquet, by the suffix; that of migrate is a "
+            "patch.",
         ),
     ] = None,
-    provenance: ProvenanceOption = None,
-    model: VotersModel = None,
-    k: Lead = "auto",
-    within: Within = None,
-    cascade: CascadeFrom = None,
+    provenance: opt.ProvenanceOption = None,
+    model: opt.VotersModel = None,
+    k: opt.Lead = "auto",
+    within: opt.Within = None,
+    cascade: opt.CascadeFrom = None,
     target: Annotated[
         float | None,
         typer.Option(
-            help="The chance that no step of the run is wrong. --k auto is computed for it. With --labelled: the share of the "
-            "decided rows that must be right.",
+            help="The chance that no step is wrong, for which k is planned. With --labelled, the share of the decided rows "
+            "that must be right.",
             show_default="0.99; 0.95 with --labelled",
         ),
     ] = None,
-    calibration: CalibrationFrom = None,
-    temperature: TemperatureOption = "auto",
-    max_tokens: MaxTokens = None,
-    max_samples: MaxSamples = MAX_SAMPLES,
-    stuck_after: StuckAfter = STUCK_AFTER,
-    retry_temperature: RetryTemperature = "1.0",
-    rephrase: Rephrase = True,
-    escalate: Escalate = None,
-    max_cost: MaxCost = None,
-    max_calls: MaxCalls = None,
-    max_minutes: MaxMinutes = None,
-    max_steps: MaxSteps = None,
-    price: OwnPrice = None,
-    seed: Seed = None,
+    calibration: opt.CalibrationFrom = None,
+    temperature: opt.TemperatureOption = "auto",
+    max_tokens: opt.MaxTokens = None,
+    max_samples: opt.MaxSamples = MAX_SAMPLES,
+    stuck_after: opt.StuckAfter = STUCK_AFTER,
+    retry_temperature: opt.RetryTemperature = "1.0",
+    rephrase: opt.Rephrase = True,
+    escalate: opt.Escalate = None,
+    max_cost: opt.MaxCost = None,
+    max_calls: opt.MaxCalls = None,
+    max_minutes: opt.MaxMinutes = None,
+    max_steps: opt.MaxSteps = None,
+    price: opt.OwnPrice = None,
+    seed: opt.Seed = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="NAME", help="The name of the run, or its directory. Default: task and time.")
+        str | None,
+        typer.Option("--run", metavar="NAME", help="The name of the run, or its directory. Default: the task and the time."),
     ] = None,
-    journal: InJournal = None,
-    lookahead: LookaheadOption = None,
-    draft_model: DraftModel = None,
-    on_doubt: OnDoubtOption = None,
-    concurrency: Concurrency = None,
-    rpm: Rpm = None,
-    timeout: Timeout = None,
-    patience: Patience = PATIENCE / 60,
-    batch: Batch = False,
-    fsync: FsyncOption = "full",
-    check: Check = True,
+    journal: opt.InJournal = None,
+    lookahead: opt.LookaheadOption = None,
+    draft_model: opt.DraftModel = None,
+    on_doubt: opt.OnDoubtOption = None,
+    concurrency: opt.Concurrency = None,
+    rpm: opt.Rpm = None,
+    timeout: opt.Timeout = None,
+    patience: opt.Patience = PATIENCE / 60,
+    batch: opt.Batch = False,
+    fsync: opt.FsyncOption = "full",
+    check: opt.Check = True,
     examples: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Solved items as JSON Lines with item and answer. Each sample is shown a few of them, drawn at random. Short "
+            help="Solved items, as JSON Lines with item and answer. Each sample is shown a few of them, drawn for it. Short "
             "for --set examples=FILE --variants.",
         ),
     ] = None,
@@ -158,35 +101,35 @@ def run_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Rows whose right answers are known, in the form of the results. A tenth of them become examples. Before the "
-            "run, the model is asked the others at several temperatures, or at that of --temperature. Its answers choose the "
-            "rule, and show how often the rule is right. The limits are for all of this together.",
+            help="Rows whose right answers are known, in the form of the results. Before the run, a tenth of them become "
+            "examples, and the model is asked the others at several temperatures, or at that of --temperature. They choose the "
+            "rule, and show how often it is wrong. The limits hold for the measuring and the run together.",
         ),
     ] = None,
-    variants: Variants = False,
-    stop: StopAt = None,
-    structured: Structured = False,
-    emit: EmitBy = None,
-    test: TestCommand = None,
-    test_seconds: TestSeconds = None,
-    apply: Apply = False,
-    yes: Yes = False,
-    wait: Wait = False,
-    record: RecordTo = None,
-    trace: TraceOption = None,
-    probe: Probe = True,
-    force: Force = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    variants: opt.Variants = False,
+    stop: opt.StopAt = None,
+    structured: opt.Structured = False,
+    emit: opt.EmitBy = None,
+    test: opt.TestCommand = None,
+    test_seconds: opt.TestSeconds = None,
+    apply: opt.Apply = False,
+    yes: opt.Yes = False,
+    wait: opt.Wait = False,
+    record: opt.RecordTo = None,
+    trace: opt.TraceOption = None,
+    probe: opt.Probe = True,
+    force: opt.Force = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
-    """Solve a task, in a new run."""
+    """Start a run: solve a task from its beginning."""
     from maker_graph.cli.announcement import announce, announce_lookahead
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
     from maker_graph.core.items import Items
     from maker_graph.files import OwnFiles
     from maker_graph.run.results import see_out
-    from maker_graph.runs import Run, Solving
+    from maker_graph.runs import Run
 
     if task in {"records", "curate"} and out is None:
         raise UsageError(f"{task} needs --input FILE and --out FILE.")
@@ -194,46 +137,26 @@ def run_command(
         sets, variants = [*(sets or ()), f"examples={examples}"], variants or labelled is None
     if labelled is not None:
         sets = [*(sets or ()), f"labelled={labelled}"]
-    loaded = task_named(task, disks, source, sets)
+    loaded = opt.task_named(task, disks, source, sets)
     if task == "migrate" and out is None and not apply:
         raise UsageError("migrate needs --out PATCH, or --apply.")
     if test is not None and out is not None and isinstance(loaded.task, Items):
         see_out(loaded.task, out.absolute(), OwnFiles(), force=force)  # before the tests, which may take long
     ending = finishing(loaded.task, test=test, seconds=test_seconds, apply=apply, yes=yes)
     named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-")[:40] or "run"
-    voted = voted_of(ctx.params | {"variants": variants}, loaded)
-    kept = {
-        "max_cost": max_cost,
-        "max_calls": max_calls,
-        "max_minutes": max_minutes,
-        "max_steps": max_steps,
-        "price": price,
-        "lookahead": parse_lookahead(lookahead),
-        "on_doubt": parse_on_doubt(on_doubt) or "again",
-        "draft_model": draft_model,
-        "out": None if out is None else out.absolute(),
-        "provenance": None if provenance is None else provenance.absolute(),
-        "force": force,
-    }
-    how = Solving(
-        concurrency=concurrency,
-        rpm=rpm,
-        timeout=timeout or "auto",
-        patience=60 * patience,
-        batch=batch,
-        trace=trace,
-        probe=probe,
-        wait=wait,
-    )
+    voted = opt.voted_of(ctx.params | {"variants": variants}, loaded)
+    kept = _kept_of(ctx.params)
+    kept["on_doubt"] = kept["on_doubt"] or "again"
+    how = _session_of(ctx.params)
     with recording(record) as file:
         if labelled is None:
-            home = home_of(run or f"{named}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}", journal, fsync=fsync)
-            created = Run.create(home, loaded, target=target or TARGET, warn=tell, **voted, **kept)  # type: ignore[arg-type]  # each as its option says
+            home = opt.home_of(run or f"{named}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}", journal, fsync=fsync)
+            created = Run.create(home, loaded, target=target or TARGET, warn=tell, **voted, **kept)
         else:
             from maker_graph.cli.choosing import ByLabels
 
             by_labels = ByLabels(loaded, voted, kept, how, target, quiet=quiet or as_json)
-            created = by_labels.run(home_of(run or f"{named}-{by_labels.digest[:12]}", journal, fsync=fsync))
+            created = by_labels.run(opt.home_of(run or f"{named}-{by_labels.digest[:12]}", journal, fsync=fsync))
             how = by_labels.how(created)
         with created:
             if ending is not None and ending.suite is not None:
@@ -249,10 +172,11 @@ def run_command(
     "  maker-graph resume hanoi-20260101-120000-000000 --answer 'move = [1, 0, 2]\\nnext_state = ...'",
 )
 def resume_command(
-    run: RunName,
-    journal: InJournal = None,
+    ctx: typer.Context,
+    run: opt.RunName,
+    journal: opt.InJournal = None,
     answer: Annotated[
-        str | None, typer.Option(metavar="REPLY", help="Your answer to the step that is stuck, in the form of a model's reply.")
+        str | None, typer.Option(metavar="REPLY", help="Your reply to the step that is stuck, as a model would give it.")
     ] = None,
     answers: Annotated[
         Path | None,
@@ -264,93 +188,96 @@ def resume_command(
         bool, typer.Option("--retry-open", help="Vote again on the items that are left open, with new samples.")
     ] = False,
     max_samples: Annotated[
-        int | None,
-        typer.Option(help="A step that is not decided after this many samples stays undecided. Default: as before.", min=1),
+        int | None, typer.Option(help="A vote that needs more samples than this is undecided. Default: as before.", min=1)
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file for the results. Default: as before.")] = None,
-    provenance: ProvenanceOption = None,
-    max_cost: MaxCost = None,
-    max_calls: MaxCalls = None,
-    max_minutes: MaxMinutes = None,
-    max_steps: MaxSteps = None,
-    price: OwnPrice = None,
-    lookahead: LookaheadOption = None,
-    draft_model: DraftModel = None,
-    on_doubt: OnDoubtOption = None,
-    concurrency: Concurrency = None,
-    rpm: Rpm = None,
-    timeout: Timeout = None,
-    patience: Patience = PATIENCE / 60,
-    batch: Batch = False,
-    fsync: FsyncOption = "full",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results go. Default: as before.")] = None,
+    provenance: opt.ProvenanceOption = None,
+    max_cost: opt.MaxCost = None,
+    max_calls: opt.MaxCalls = None,
+    max_minutes: opt.MaxMinutes = None,
+    max_steps: opt.MaxSteps = None,
+    price: opt.OwnPrice = None,
+    lookahead: opt.LookaheadOption = None,
+    draft_model: opt.DraftModel = None,
+    on_doubt: opt.OnDoubtOption = None,
+    concurrency: opt.Concurrency = None,
+    rpm: opt.Rpm = None,
+    timeout: opt.Timeout = None,
+    patience: opt.Patience = PATIENCE / 60,
+    batch: opt.Batch = False,
+    fsync: opt.FsyncOption = "full",
     accept_loss: Annotated[
         bool,
         typer.Option(
             "--accept-loss",
-            help="Go on although the journal is an older copy. The steps that it lacks are sampled again. What was "
-            "spent on them "
-            "stays counted.",
+            help="Go on although the journal is an older copy of itself. Missing steps are sampled again, and what was spent "
+            "on them stays counted.",
         ),
     ] = False,
-    test: TestCommand = None,
-    test_seconds: TestSeconds = None,
-    apply: Apply = False,
-    yes: Yes = False,
-    wait: Wait = False,
-    record: RecordTo = None,
-    trace: TraceOption = None,
-    probe: Probe = True,
-    task: OwnTask = None,
-    trust: Trust = False,
-    force: Force = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    test: opt.TestCommand = None,
+    test_seconds: opt.TestSeconds = None,
+    apply: opt.Apply = False,
+    yes: opt.Yes = False,
+    wait: opt.Wait = False,
+    record: opt.RecordTo = None,
+    trace: opt.TraceOption = None,
+    probe: opt.Probe = True,
+    task: opt.OwnTask = None,
+    trust: opt.Trust = False,
+    force: opt.Force = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
     """Go on with a run from its last committed step.
 
-    A task of your own is code. It is imported if you made the run on this machine, or have resumed it here before.
-    Otherwise name it with --task, or allow it with --trust.
+    A task of your own is imported at once if you have worked on this run before, on this machine and in this directory.
+    Otherwise name it (--task), or trust the directory (--trust).
     """
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
-    from maker_graph.runs import Solving
 
     if answer is not None and answers is not None:
-        raise UsageError("--answer is for a stuck step, --answers is for open items: give only one of them.")
-    opening = opened_run(run, journal, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
+        raise UsageError("--answer is for a stuck step, --answers for open items: give one of them.")
+    opening = opt.opened_run(run, journal, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
         ending = finishing(opened.task, test=test, seconds=test_seconds, apply=apply, yes=yes, run=opened)
         if answers is not None:
             _take_answers(opened, answers)
-        how = Solving(
-            answer=None if answer is None else unescaped(answer),
-            max_samples=max_samples,
-            out=None if out is None else out.absolute(),
-            provenance=None if provenance is None else provenance.absolute(),
-            force=force,
-            max_cost=max_cost,
-            max_calls=max_calls,
-            max_minutes=max_minutes,
-            max_steps=max_steps,
-            price=price,
-            lookahead=parse_lookahead(lookahead),
-            on_doubt=parse_on_doubt(on_doubt),
-            draft_model=draft_model,
-            concurrency=concurrency,
-            rpm=rpm,
-            timeout=timeout or "auto",
-            patience=60 * patience,
-            batch=batch,
-            trace=trace,
-            probe=probe,
-            retry_open=retry_open,
-            wait=wait,
-        )
+        how = _session_of(ctx.params)
+        how.update(_kept_of(ctx.params))  # type: ignore[typeddict-item]  # its own names
+        how["answer"] = None if answer is None else opt.unescaped(answer)
+        how["max_samples"], how["retry_open"] = max_samples, retry_open
         return go_on(opened, file, how, quiet=quiet, as_json=as_json, ending=ending)
 
 
+def _kept_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run keeps, with all limits and the places of its results; `given` are the options of the command.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    places = {name: None if given[name] is None else Path(given[name]).absolute() for name in ("out", "provenance")}
+    return {**opt.kept_of(given), **places, **{name: given[name] for name in ("max_cost", "max_calls", "force")}}
+
+
+def _session_of(given: Mapping[str, Any]) -> "Solving":
+    """Return how this session of a run goes on; `given` are the options of the command."""
+    from maker_graph.runs import Solving
+
+    return Solving(
+        concurrency=given["concurrency"],
+        rpm=given["rpm"],
+        timeout=given["timeout"] or "auto",
+        patience=60 * given["patience"],
+        batch=given["batch"],
+        trace=given["trace"],
+        probe=given["probe"],
+        wait=given["wait"],
+    )
+
+
 def _take_answers(run: "Run", file: Path) -> None:
-    """Take the answers in a file into the run, and say which were not taken.
+    """Take the answers of a person from a file, and tell which were not taken.
 
     Raises:
         UsageError: the file cannot be read.
@@ -360,4 +287,4 @@ def _take_answers(run: "Run", file: Path) -> None:
     found = run.answer(read_answers(file), write=False)
     for number, why in sorted(found.refused.items()):
         tell(f"Item {number}: the answer was not taken: {visible(why)}.")
-    tell(f"{len(found.taken):,} answers were taken, {len(found.refused):,} were not.")
+    tell(f"Answers taken: {len(found.taken):,}, not taken: {len(found.refused):,}.")

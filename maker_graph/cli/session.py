@@ -1,4 +1,4 @@
-"""One session of a run: goes on with it, shows it, writes its results, and returns how it ended."""
+"""One session of a run: solve its steps, show how far it is, write its results, and end with the exit code."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
-from maker_graph.cli.bars import progress_bar
 from maker_graph.cli.output import put, show, shown, tell
 from maker_graph.cli.process import until_signal
+from maker_graph.cli.progress import Bar
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import ending_of, print_summary, summarized
-from maker_graph.core.characters import visible
 from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
@@ -25,10 +24,19 @@ if TYPE_CHECKING:
 def go_on(
     run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool, ending: "Finishing | None" = None
 ) -> Ending:
-    """Solve what is left of `run`, show it, and write its results. Return how it ended.
+    """Solve what is left of `run`, show how it goes, and write the results; return how it ended.
 
-    `ending` is what a task does with its results at the end, such as making a patch. Until all of it is done, they are not
-    written.
+    Args:
+        run: the run.
+        file: where every prompt and reply is recorded; None records nothing.
+        how: how the run goes on.
+        quiet: whether neither progress nor summary is shown.
+        as_json: whether the result is one JSON object, in place of the summary.
+        ending: what else is done with the results of a migration, once all steps are decided.
+
+    Raises:
+        DamagedRun: what is stored contradicts itself.
+        UsageError: an option is wrong.
     """
     stopped: MakerError | None = None
     finished = True
@@ -45,7 +53,7 @@ def go_on(
     if isinstance(stopped, DamagedRun | UsageError):
         raise stopped
     whole = stopped is None and finished
-    if not whole:  # before the summary, which takes long for a long run
+    if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
     if whole and ending is not None:
         ending.decided(run)
@@ -66,23 +74,23 @@ def go_on(
         tell(text)
         return replace(ending_of(summary), reason=text, result=result)
     if left and (ended := ending_of(summary)).code == 0:
-        text = f"{left:,} results are left open, although their items are decided: see the file beside {run.options.out}."
+        text = f"All items are decided, but some results ({left:,}) are left open: they stand beside {run.options.out}."
         tell(text)
         return replace(ended, code=EXIT_CODES[Undecided], reason=text, result=result)
     return replace(ending_of(summary), result=result)
 
 
 def written_of(run: Run) -> tuple[int, MakerError | None]:
-    """Write the results of a run. Return how many are open, and why they could not be written."""
+    """Write the results of a run; return how many of them are left open, and the error if they cannot be written."""
     try:
         return run.write_results(), None
     except (UsageError, LimitReached) as error:
-        tell(f"Error: {error} All answers are kept: maker-graph resume {run.home.command} --out FILE writes them.")
+        tell(f"Error: {error} All answers are kept. To write them: maker-graph resume {run.home.command} --out FILE")
         return 0, error
 
 
 def _hung() -> None:
-    """Print the result of a run that could not be ended in time."""
+    """Print the JSON object of a run that did not stop in time."""
     put(Ending(INTERRUPTED, "Interrupted; a call did not end in time.").as_json())
 
 
@@ -100,7 +108,7 @@ def _why(stopped: MakerError | None, step: int) -> str:
 
 
 def _more(stopped: MakerError | None) -> str:
-    """Return the ballot, the last replies and the question, which a person needs to answer a stuck step."""
+    """Return what a person must see to answer a stuck step: ballot, last replies and question."""
     if not isinstance(stopped, Undecided):
         return ""
     ballot = "".join(f"\n  {votes} for {candidate}" for candidate, votes in stopped.ballot.items())
@@ -109,7 +117,7 @@ def _more(stopped: MakerError | None) -> str:
     asked = "".join(f"\n  {line}" for _, content in stopped.prompt[-1:] for line in str(content).splitlines())
     shown += f"\nWhat was asked:{asked}" if asked else ""
     without = "no model is asked again" if stopped.passed else "the step is sampled again"
-    return f"{ballot}{shown}\nTo answer it yourself, add --answer REPLY to the command below. Without it, {without}.\n"
+    return f"{ballot}{shown}\nTo answer it yourself, add --answer REPLY to the command below; without it, {without}.\n"
 
 
 def _todo(run: Run, stopped: MakerError | None) -> str:
@@ -118,17 +126,16 @@ def _todo(run: Run, stopped: MakerError | None) -> str:
 
 @contextmanager
 def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None]]:
-    """Show a live bar; yield what it is told after each step."""
+    """Show a live bar; yield the function to call after each step."""
     if quiet:
         yield lambda _: None
         return
-    with progress_bar("steps{task.fields[rate]}") as bar:
-        shown = bar.add_task(visible(run.settings.task), total=total_of(run.task), rate="")
+    with Bar(run.settings.task, "steps", total_of(run.task)) as bar:
 
         def tell(at: MakerOutput) -> None:
-            totals, speed = at["totals"], bar.tasks[0].speed
+            totals, speed = at["totals"], bar.speed
             flagged = sum(totals["flags"].values())
             bar.below = f"{totals['samples']:,} samples, {flagged:,} red flags, {totals['outvoted']:,} wrong samples outvoted"
-            bar.update(shown, completed=at["step"], rate=f", {speed:,.0f}/s" if speed else "")
+            bar.reach(at["step"], more=f", {speed:,.0f}/s" if speed else "")
 
         yield tell

@@ -1,4 +1,4 @@
-"""`maker-graph simulate`: serves a simulated model, or the tiny one, over HTTP."""
+"""`maker-graph simulate`: serve a simulated model, or the tiny one, over HTTP."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,20 +25,20 @@ def simulate_command(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     model: Annotated[
         str | None,
-        typer.Option(help="sim:PROFILE, or tiny: the tiny language model that ships.", show_default="sim:gpt-4.1-mini"),
+        typer.Option(help="sim:PROFILE, or tiny for the small language model that ships.", show_default="sim:gpt-4.1-mini"),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Short for --model sim:PROFILE.")] = None,
-    seed: Annotated[int, typer.Option(help="Chooses which steps are hard, and which requests fail.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed that sets which steps are hard, and which requests fail.")] = 0,
     faults: Annotated[
         str | None,
         typer.Option(
             metavar="FAULT=SHARE,...",
-            help="The shares of requests that fail: 429, 5xx, hang, reset, cut, html, empty. retry-after=SECONDS (1) and "
-            "hang-seconds=SECONDS (3600) say how long. GET /v1/faults counts them.",
+            help="The share of requests that get each fault: 429, 5xx, hang, reset, cut, html or empty. retry-after=SECONDS "
+            "(default 1) and hang-seconds=SECONDS (default 3600) say how. GET /v1/faults counts the faults.",
         ),
     ] = None,
 ) -> None:
-    """Serve a simulated model, or the tiny one, with OpenAI's API for chat completions."""
+    """Serve a simulated model, or the tiny one, by the API of OpenAI (chat completions)."""
     import socket
 
     import uvicorn
@@ -64,22 +64,22 @@ def _served(model: str | None, profile: str | None, seed: int) -> "Served":
     """Return the model that `--model` or `--profile` names.
 
     Raises:
-        UsageError: both are given, or this package has no such model.
+        UsageError: both are given, or there is no such model here.
     """
     from maker_graph.models.simulation import Simulator, profile_of
 
     if model is not None and profile is not None:
-        raise UsageError("Give --model or --profile, not both.")
+        raise UsageError("--profile is short for --model sim:PROFILE: give one of them.")
     if model == "tiny":
         return ServedTiny()
     provider, _, name = (model or f"sim:{profile or 'gpt-4.1-mini'}").partition(":")
     if provider != "sim" or not name:
-        raise UsageError(f"Only sim:PROFILE or tiny can be served, not {model}.")
+        raise UsageError(f"--model must be sim:PROFILE or tiny, not {model}.")
     return Simulator(profile_of(name), seed=seed)
 
 
 class ServedTiny:
-    """The tiny language model, with the interface that the server needs."""
+    """The tiny language model, in the form that the server needs."""
 
     name = "tiny"
 

@@ -1,4 +1,4 @@
-"""`maker-graph verify` and `status`: check a run, and say where it stands, without a model."""
+"""`maker-graph verify` and `status`: see where a run stands and what it is worth, without a model."""
 
 from typing import Annotated
 
@@ -14,20 +14,18 @@ from maker_graph.errors import UsageError
 def verify_command(
     run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False
 ) -> Ending:
-    """Replay the journal of a run by the rules of its task, without a model, and give the verdict.
+    """Replay the journal of a run by the rules of its task, without a model, and say what the run is worth.
 
-    Proved: every answer keeps the rules, and the goal is reached. Right: every answer is the one that the task knows to
-        be right.
-    Consistent: nothing says whether the answers are right. Open: items wait for a person. Contradicted: an answer
-    breaks a rule, or is known to be wrong. Exit codes: 0 proved, right or consistent; 3 open; 1 contradicted, or the
-    run is not finished.
+    Proved: every answer keeps the rules and the goal is reached, or a verifier proves every answer. Right: every answer is the
+    one that the task knows to be right. Consistent: nothing says that the answers are wrong, and nothing that they are right.
+    The exit code of these three is 0. It is 3 for a run with open steps, and 1 for one that is contradicted or not over.
 
-    A task of your own is code. It is imported only if you name it (--task) or allow it (--trust).
+    A task of your own is code. It is imported only if you name it (--task), or trust the directory (--trust).
     """
     from maker_graph.cli.summary import ending_of, print_summary, summarized
 
     with opened_run(run, journal, task=task, trust=trust) as opened:
-        _ = opened.task  # raises if the task cannot be loaded, without which nothing can be replayed
+        _ = opened.task  # without it nothing can be replayed
         result = summarized(opened, quiet=as_json)
     print_summary(result, quiet=as_json)
     return ending_of(result)
@@ -40,24 +38,25 @@ def verify_command(
 )
 def status_command(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in the --journal, or its directory.")
+        str | None, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in --journal, or its directory.")
     ] = None,
     fleet: Annotated[
-        str | None, typer.Option("--fleet", metavar="NAME", help="Show all runs of this fleet, in place of one run.")
+        str | None, typer.Option("--fleet", metavar="NAME", help="In place of a run: the name of a fleet, for all of its runs.")
     ] = None,
     journal: InJournal = None,
     task: OwnTask = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Say how far a run or a fleet is.
+    """Say where a run stands, or a fleet.
 
-    A task of your own is code, and is not imported without --task or --trust. The steps are then counted, but not replayed.
+    A task of your own is code, and is not imported unless you name it (--task) or trust it (--trust). Without that, nothing is
+    replayed.
     """
     from maker_graph.cli.summary import print_summary, summarized
 
     if (run is None) == (fleet is None):
-        raise UsageError("Name a run, or a fleet with --fleet.")
+        raise UsageError("Name either a run or a fleet (--fleet NAME).")
     if fleet is not None:
         return status_of(fleet, journal, as_json=as_json)
     with opened_run(run or "", journal, task=task, trust=trust) as opened:

@@ -1,4 +1,4 @@
-"""The figures of a run, for people and for programs."""
+"""The summary of a run: its figures as a table, and its verdict as an exit code."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from maker_graph.cli.app import CONTRADICTED, EXIT_CODES, Ending
-from maker_graph.cli.output import console, facts, show, shown
+from maker_graph.cli.output import console, counted, facts, show, shown
 from maker_graph.core.characters import visible
 from maker_graph.core.verdict import Verdict
 from maker_graph.core.verifying import STANDINGS
@@ -20,20 +20,20 @@ from maker_graph.run.directory import LONG, Summary
 from maker_graph.runs import Run
 
 CODES: Mapping[Verdict | None, int] = {"contradicted": CONTRADICTED, "unfinished": CONTRADICTED, "open": EXIT_CODES[Undecided]}
-"""The exit codes of verdicts that are not good. An unfinished run is among them, because `verify` checks the end."""
+"""The exit codes of verdicts that are not good. A run that is not over is among them, because `verify` expects an end."""
 
 STYLES: Mapping[Verdict | None, str] = {"proved": "green", "right": "green", "contradicted": "red", "open": "yellow"}
 
 
 def summarized(run: Run, *, quiet: bool) -> Summary:
-    """Return the figures of a run. For a long run, show how far its journal has been replayed."""
+    """Return the figures of a run. While a long journal is replayed, show how far that is, unless `quiet`."""
     with replaying(run.step, quiet=quiet or run.step < LONG) as progress:
         return run.verify(progress)
 
 
 @contextmanager
 def replaying(steps: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show how many of `steps` have been replayed. Yield the function to call with the number."""
+    """Show a bar of `steps` replayed steps; yield the function that is told how many are done."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -43,7 +43,7 @@ def replaying(steps: int | None, *, quiet: bool) -> Iterator[Callable[[int], Non
 
 
 def ending_of(result: Summary) -> Ending:
-    """Return how a command ends that wants the run finished and not contradicted."""
+    """Return the ending of a command that expects a run to be done, and not contradicted."""
     verdict, because = result["verdict"], result["because"]
     if verdict not in CODES:
         return Ending(result=result)
@@ -66,7 +66,7 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
     if result["done"] is None:
         why = "its task is code (--task or --trust imports it), or its input is not on this machine"
-        yield "Final state", f"not replayed, because {why}: {_position(result)}"
+        yield "Final state", f"not replayed, for {why}: {_position(result)}"
     elif result["verdict"] == "unfinished":
         yield "Final state", f"not done: {_position(result)}"
     else:
@@ -84,7 +84,7 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
     if result["lost"]:
         share = result["lost"] / (result["samples"] + result["lost"])
-        yield "Replies lost", f"{result['lost']:,} ({share:.2%}), through time-outs and the like; nobody knows what they said"
+        yield "Replies lost", f"{result['lost']:,} ({share:.2%}), to time-outs and the like: what they said is not known"
     if (stuck := result["stuck"]) is not None:
         votes = ":".join(str(number) for number in sorted(stuck["ballot"].values(), reverse=True)) or "none"
         what = "Contested" if stuck.get("passed", False) else "Stuck"
@@ -114,9 +114,9 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
 
 
 def _passed_rows(result: Summary) -> Iterator[tuple[str, str]]:
-    """Yield how many steps were passed on, and what each rung of a cascade decided."""
+    """Yield the lines about steps that were passed on, and about each rung of a cascade."""
     if result["passed"]:
-        yield "Passed on", f"{result['passed']:,} open steps are contested, and are left to a person"
+        yield "Passed on", f"{result['passed']:,} open steps are contested: they are left to a person"
     for number, rung in enumerate(result["rungs"], start=1):
         cost = "" if rung["cost_usd"] is None or result["simulated"] else f", ${rung['cost_usd']:,.4f}"
         shares = f"{rung['decided']:,} decided, {rung['passed']:,} passed on" + f", {rung['stuck']:,} stuck" * bool(
@@ -127,16 +127,16 @@ def _passed_rows(result: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
-    """Yield what the verifier of the task said, and how often its key merged answers."""
+    """Yield the lines about the task's verifier and its key."""
     if standings := result["standings"]:
         yield "Verifier", "says of the votes: " + ", ".join(f"{standings.get(name, 0):,} {name}" for name in STANDINGS)
     if merged := result["merged"]:
         what = "the winner has the most votes only because several answers count as one"
-        yield "Merged", f"on {merged:,} {'step' if merged == 1 else 'steps'} {what}"
+        yield "Merged", f"on {counted(merged, 'step')} {what}"
 
 
 def _by(result: Summary) -> str:
-    """Return in words what decides a step."""
+    """Return what decides a step, in words."""
     if result["rungs"]:
         return "a cascade"
     if result["leads"]:
@@ -146,13 +146,13 @@ def _by(result: Summary) -> str:
 
 
 def _single(result: Summary) -> str:
-    """Return in words how the run would have gone with the first samples alone."""
+    """Return in words how the run would have ended with only the first sample of each step."""
     if not result["steps"]:
-        return "not known: no step is decided"
+        return "nobody can tell: no step is decided"
     first, differs, stuck = result["first_sample_wrong_at"], result["single_differs"], result["stuck"]
     if not first:
         return "would have given the same answers" + ("" if stuck is None else f", but step {stuck['step']:,} is undecided")
-    otherwise = f"another answer on {differs:,} step{'' if differs == 1 else 's'}, first at step {first:,}"
+    otherwise = f"otherwise on {counted(differs, 'step')}, first at step {first:,}"
     if result["single_wrong"] is None:
         return otherwise
     return f"{otherwise}; wrong on {result['single_wrong']:,}, where the votes are wrong on {result['wrong']:,}"

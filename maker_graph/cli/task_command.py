@@ -1,8 +1,7 @@
-"""A command about a task, which takes the options of the task as its own options.
+"""Commands about a task, which also take the options of the task as options of their own.
 
 `maker-graph run curate --schema orders.py:Order` means `--set schema=orders.py:Order`, and `--per-field` means
-`--set per_field=true`. The name of the task comes before them. If the command has an option of the same name, that one is
-meant.
+`--set per_field=true`. The name of the task must come before them. If the command has an option of the same name, it is meant.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +20,12 @@ class TaskCommand(TyperCommand):
     """A command whose first argument, or whose `--task`, is the name of a task."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line, with the options of the task turned into `--set`."""
+        """Read the command line, in which an option of the task stands for `--set`."""
         ctx.meta[__name__] = task = _task_in(args, self._own(ctx))
         return super().parse_args(ctx, args if task is None else [*self._as_sets(ctx, task, args)])
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Show the help, with the options of the task if one is named."""
+        """Show the help text, with the options of the task if one is named."""
         task, said = ctx.meta.get(__name__), self.epilog
         try:
             self.epilog = said if task is None else _with_options(said or "", task, self._own(ctx))
@@ -35,7 +34,7 @@ class TaskCommand(TyperCommand):
             self.epilog = said
 
     def _own(self, ctx: Any) -> dict[str, bool]:
-        """Return the options of the command itself, and whether each takes a value."""
+        """Return the options of the command itself -> whether a value follows it."""
         return {
             name: not (getattr(each, "is_flag", False) or getattr(each, "count", False))
             for each in self.get_params(ctx)
@@ -44,7 +43,7 @@ class TaskCommand(TyperCommand):
         }
 
     def _as_sets(self, ctx: Any, task: str, args: Sequence[str]) -> Iterator[str]:
-        """Yield the command line with the options of the task as `--set name=value`."""
+        """Yield the command line, with each option of the task as `--set name=value`."""
         own, rest, known = self._own(ctx), iter(args), None
         for word in rest:
             option, equals, _ = word.partition("=")
@@ -63,9 +62,9 @@ class TaskCommand(TyperCommand):
 
 
 def _task_in(args: Sequence[str], own: Mapping[str, bool]) -> str | None:
-    """Return the name of the task: the value of `--task` if there is such an option, otherwise the first other word.
+    """Return the name of the task: the value of `--task` if the command has it, otherwise the first word that is no option.
 
-    None if it cannot be told, because an option that is not the command's own comes before it.
+    None if no task is named, or if an option that is not the command's own comes first: nobody knows whether it takes a value.
     """
     rest = iter(args)
     for word in rest:
@@ -93,10 +92,10 @@ def _next(words: Iterator[str]) -> Iterator[str]:
 
 
 def _value(word: str, option: "Option", rest: Iterator[str]) -> str:
-    """Return the value of an option of the task, from `word` itself or from the next word.
+    """Return the value of a task's option: it is in `word`, or the next of the `rest`.
 
     Raises:
-        UsageError: there is no value.
+        UsageError: the value is missing.
     """
     written, equals, value = word.partition("=")
     if equals:
@@ -110,7 +109,7 @@ def _value(word: str, option: "Option", rest: Iterator[str]) -> str:
 
 
 def _options_of(task: str) -> "Mapping[str, Option]":
-    """Return the options of a task by name. A task of the user's own is imported for it.
+    """Return the options of a task by their names. For a task of the user's own this imports its module.
 
     Raises:
         UnknownTask: there is no such task.
@@ -121,10 +120,10 @@ def _options_of(task: str) -> "Mapping[str, Option]":
 
 
 def _name_among(known: "Mapping[str, Option]", option: str, own: Mapping[str, bool]) -> str | None:
-    """Return the name of the task's option that is written `option`; None if the task has none.
+    """Return the name of the task's option that is written `option`; None if there is no such option.
 
     Raises:
-        UsageError: it has none, but `option` looks like a misspelt one.
+        UsageError: there is none, but one of the task's options is written almost like it.
     """
     written = {f"--{_dashed(name)}": name for name in known}
     written |= {f"--no-{_dashed(name)}": name for name, each in known.items() if _is_flag(each)}

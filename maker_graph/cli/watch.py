@@ -1,4 +1,4 @@
-"""`maker-graph watch`: shows runs in a browser."""
+"""`maker-graph watch`: show runs in a browser."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from maker_graph.watch.finding import Finder
 
 NICE = 10
-"""The niceness of this process, so that runs come first when processors are short."""
+"""The niceness of the page's process, so that runs get the processors first."""
 
 
 @app.command(
@@ -34,18 +34,18 @@ def watch_command(
     host: Annotated[
         str,
         typer.Option(
-            help="The address to listen on. With another than 127.0.0.1, other machines can connect, without encryption."
+            help="The address to listen on. Any other than 127.0.0.1 lets other machines in, and what is sent is not encrypted."
         ),
     ] = "127.0.0.1",
     journal: InJournal = None,
     task: OwnTask = None,
     trust: Trust = False,
 ) -> None:
-    """Show runs in a browser while they work, and take answers to stuck steps and open items.
+    """Show runs in a browser while they are at work, and take your answers to stuck steps.
 
-    The page reads the journals in a process of its own. An answer is checked like a model's reply, and left for the
-    run: the next resume uses it, and a run that was started with --wait goes on at once. To check an answer, the task
-    is needed. A task of your own is code, and is imported only if you name it (--task) or allow it (--trust).
+    The page reads the journals in a process of its own, and imports no task. Your answers are checked like a model's replies,
+    and left for the run: the next resume uses them, and a run or resume with --wait goes on at once. To check an answer, the
+    task is needed. A task of your own is imported only if you name it (--task), or trust the directory (--trust).
     """
     import os
     import secrets
@@ -59,7 +59,7 @@ def watch_command(
     from maker_graph.watch.server import PUBLIC, create_app
 
     if task is not None and len(runs or ()) != 1:
-        raise UsageError("--task is for one run: name that run.")
+        raise UsageError("--task is the task of a single run: name that run.")
     token = secrets.token_urlsafe(24)
     desk = Desk(Trusted(task, directories=trust))
     hub = Hub(_finder(runs or [], journal))
@@ -69,13 +69,13 @@ def watch_command(
         why = (error.strerror or "no such address").partition(" (")[0]
         raise UsageError(f"Port {port} of {host!r} cannot be used ({why}): give another --port, or another --host.") from None
     address = listener.getsockname()[0]
-    host = address if address in EVERYWHERE else host  # "", "0" and "::0" mean the same
+    host = address if address in EVERYWHERE else host  # "", "0" and "::0" mean it too
     guarded = Guard(create_app(hub, desk), token=token, host=host, names=[socket.gethostname()], public=PUBLIC)
     shown = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{listener.getsockname()[1]}/?token={token}")
-    tell("Open this address in a browser. Whoever knows it can see the runs, and can answer. Ctrl-C ends the page.")
+    tell("Open this address in a browser. Whoever has the address can see the runs, and answer. Ctrl-C ends the page.")
     if not is_loopback(host):
-        tell("Other machines can reach the page, and nothing is encrypted: use it only in a network that you trust.")
+        tell("Other machines can reach it, and what is sent is not encrypted: use it only in a network that you trust.")
     config = uvicorn.Config(
         guarded, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1, proxy_headers=False
     )
@@ -85,10 +85,10 @@ def watch_command(
 
 
 def _finder(names: Sequence[str], journal: str | None) -> "Finder":
-    """Return the finder of the runs with these names, or of all runs.
+    """Return the finder of the runs of these names, or of all runs if there are no names.
 
     Raises:
-        UsageError: a name is not that of a run.
+        UsageError: a name is that of no run.
         OutOfReach: the database cannot be reached.
     """
     from maker_graph.watch.finding import InJournal, in_folder, named

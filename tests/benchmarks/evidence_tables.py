@@ -683,7 +683,7 @@ def fleet(found: Any) -> Iterable[Table]:
         for workers, times in row["times"].items()
     ]
     yield Table(("engine", "workers", "seconds", "times as fast"), cells, "**More workers**, at 200 ms a call.")
-    cells = [
+    rows: Rows = [
         (
             ENGINES[name],
             f"{row['items']:,}",
@@ -697,7 +697,7 @@ def fleet(found: Any) -> Iterable[Table]:
         for name, row in found["million"].items()
     ]
     heads = ("engine", "items", "workers", "kills", "lost", "committed twice", "time", "memory of a worker, by halves")
-    yield Table(heads, cells, "**A million items**, one vote each.")
+    yield Table(heads, rows, "**A million items**, one vote each.")
 
 
 def partitions(found: Any) -> Iterable[Table]:

@@ -62,7 +62,7 @@ def test_without_truth_the_error_rate_is_that_of_disagreement_and_shared_errors_
     (blind,) = results_of(cli(*args, "--model", "sim:perfect,error=1,rho=0,favourite=1", "--out", "b.jsonl"))
     assert blind["error"]["value"] == 0.0
     shown = cli(*args[:-2], "--model", "sim:perfect,error=1,rho=0,favourite=1", "--out", "b.jsonl").stdout
-    assert "errors that all samples share are not seen" in " ".join(shown.split())
+    assert "errors that all of them share are not seen" in " ".join(shown.split())
     plan = json.loads(cli("plan", "b.jsonl", "--json").stdout)
     assert any("all samples of a step share was not seen" in warning for warning in plan["warnings"])
     assert "correlated" not in plan
@@ -98,7 +98,7 @@ def test_another_calibration_is_not_mixed_into_a_file(cli: Cli, tmp_path: Path) 
         (["hanoi", "--model", MODEL, "--samples", "1"], "at least 2"),
         (["hanoi", "--model", "sim:none"], "There is no simulated model"),
         (["hanoi", "--model", "openai:gpt-4.1-mini"], "OPENAI_API_KEY"),
-        (["hanoi", "--model", MODEL, "--model", "sim:perfect", "--price", "1,1"], "--price gives the price of one model"),
+        (["hanoi", "--model", MODEL, "--model", "sim:perfect", "--price", "1,1"], "--price IN,OUT is for one model"),
         (["records", "--input", str(ROOT / "examples/records/records.csv"), "--model", MODEL], "--no-truth"),
         (["nothing", "--model", MODEL], "no task"),
         (["hanoi", "--model", MODEL, "--out", "no/such/folder.jsonl"], "cannot be written"),

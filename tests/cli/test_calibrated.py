@@ -12,7 +12,7 @@ def test_several_models_are_compared_the_cheapest_first_and_it_says_why(cli: Cli
     places = [table.index(model) for model in models]
     assert places == sorted(places)
     assert "sim:gpt-4.1-mini is the cheapest: k = " in table
-    assert "no k reaches it with sim:llama-3.2-3b" in " ".join(table.split())
+    assert "no k reaches the target with sim:llama-3.2-3b" in " ".join(table.split())
     several = cli("plan", "c.jsonl")
     assert (several.returncode, "--model" in several.stderr) == (2, True)
     assert cli("plan", "c.jsonl", "--model", "sim:qwen-3").returncode == 0

@@ -55,11 +55,11 @@ def test_limits_are_of_all_files_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--temperatures", "0"], "list of at least two numbers"),
-        (["--temperatures", "0,hot"], "--temperature is one or two numbers"),
+        (["--temperatures", "0"], "at least two numbers"),
+        (["--temperatures", "0,hot"], "--temperature must be one or two numbers"),
         (["--temperatures", "0,-1"], "at least 0"),
-        (["--temperatures", "0,none"], "list of at least two numbers"),
-        (["--temperatures", "0,1", "--temperature", "0"], "give only one of them"),
+        (["--temperatures", "0,none"], "at least two numbers"),
+        (["--temperatures", "0,1", "--temperature", "0"], "give one of them"),
         (["--labelled", "none.jsonl"], "none.jsonl cannot be read"),
     ],
 )

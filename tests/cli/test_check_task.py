@@ -72,10 +72,12 @@ def test_no_action_is_performed_and_it_is_said(cli: Cli, tmp_path: Path) -> None
     (tmp_path / "acting_task.py").write_text(ACTS)
     stopped = cli("check-task", "acting_task:Acts")
     assert stopped.returncode == 0, stopped.stderr
-    assert "1 steps were tried, then it depends on a part that acts on the world, which is not done here" in stopped.stdout
+    assert (
+        "1 step was tried, and the next one depends on a part that acts on the world, which is not done here" in stopped.stdout
+    )
     goes = cli("check-task", "acting_task:Goes")
     assert "4 steps were tried, to the end." in goes.stdout
-    assert "2 actions on the world were not performed. Their rehearsals stood in for them." in goes.stdout
+    assert "Not performed, but rehearsed: 2 actions on the world." in goes.stdout
     found = result(cli("check-task", "acting_task:Goes", "--json"))
     assert (found["ok"], found["stopped"], found["not_performed"]) == (True, "end", 2)
     assert not (tmp_path / "pressed").exists()

@@ -57,7 +57,7 @@ def test_runs_that_wait_are_told_with_what_to_do_and_other_limits_let_them_go_on
     assert "rows-00000 is limit: The purse that this run shares" in worked.stderr
     assert "submit rows again with a higher --max-cost or --max-calls" in worked.stderr
     again = cli(*SUBMIT, "--shards", "2", "--max-calls", "1000", *at)
-    assert "2 runs that had stopped go on" in again.stderr
+    assert "Of its runs, 2 had stopped and can go on" in again.stderr
     assert cli("work", "rows", "--lease", "1", *at).returncode == 0
     assert states(journal) == ["done", "done"]
 
@@ -111,16 +111,16 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_made(
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ((*SUBMIT, "--shards", "2"), "A fleet needs a journal that all machines reach: give --journal URL"),
-        ((*SUBMIT, "--journal", "postgresql://127.0.0.1:9/x"), "Give --shards N, which cuts"),
+        ((*SUBMIT, "--shards", "2"), "A fleet is in a journal that all machines reach: give --journal URL"),
+        ((*SUBMIT, "--journal", "postgresql://127.0.0.1:9/x"), "Give --shards N to cut"),
         (
             (*SUBMIT, "--shards", "2", "--journal", "mysql://x/y"),
             "The address of the journal cannot be read: give postgresql://",
         ),
         (("submit", "hanoi", "--fleet", "f", "--shards", "2", "--journal", "postgresql://127.0.0.1:9/x"), "cannot be cut"),
-        (("work", "rows", "--journal", "postgresql://127.0.0.1:9/x", "--engine", "cron"), "--engine is dbos or ray"),
+        (("work", "rows", "--journal", "postgresql://127.0.0.1:9/x", "--engine", "cron"), "--engine must be dbos or ray"),
         (("work", "rows", "--journal", "postgresql://127.0.0.1:9/x", "--lease", "inf"), "'--lease'"),
-        (("status",), "Name a run, or a fleet"),
+        (("status",), "Name either a run or a fleet"),
     ],
 )
 def test_a_mistake_of_the_users_is_told(cli: Cli, tmp_path: Path, args: tuple[str, ...], said: str) -> None:

@@ -89,10 +89,10 @@ def test_a_database_that_is_not_there_has_no_journals_or_has_no_such_run(cli: Cl
     assert cli(*RUN, "--run", "r", "--journal", database).returncode == 0
     for args, says in (
         (("status", "other", "--journal", database), "There is no run other at"),
-        ((*RUN, "--run", "a/b", "--journal", database), "a name without /"),
+        ((*RUN, "--run", "a/b", "--journal", database), "name the run without /"),
         ((*RUN, "--run", "a b", "--journal", database), "not a name for a run"),
         ((*RUN, "--run", "a", "--journal", database, "--fsync", "normal"), "leave out fsync"),
-        (("label", "--task", "hanoi", "--journal", database), "needs the name of a run"),
+        (("label", "--task", "hanoi", "--journal", database), "name the run"),
     ):
         done = cli(*args)
         assert (done.returncode, says in done.stderr) == (2, True), done.stderr

@@ -69,7 +69,7 @@ def test_an_audit_asks_at_the_terminal_and_says_its_bound(words: Cli, tmp_path: 
         "In upper case: ",
         "not taken: it is malformed",
         "not taken: it is invalid",
-        "2 of 4 count so far",
+        "2 of 4 labels count so far",
     ):
         assert said in first.stderr
     assert first.stdout.startswith("Of 6 decided items, 2 drawn at random were checked; 1 wrong, and 1 that nobody could tell")
@@ -94,7 +94,7 @@ def test_the_truth_audits_without_asking(words: Cli, tmp_path: Path) -> None:
     assert (sorted(found["wrong_steps"]), found["run"], drawn(tmp_path)[0]["seed"]) == ([1, 2], "r", 4)
     done = words("audit", "r")
     assert "Of 6 decided items, 6 drawn at random were checked; 2 wrong. With 95 % confidence at most 2 are." in done.stdout
-    assert done.stderr.count("differs from its label") == 2
+    assert done.stderr.count("is not as its label says") == 2
 
 
 def test_a_step_is_labelled_again(words: Cli, tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_labels_are_drawn_from_a_task_without_a_run(words: Cli, tmp_path: Path) 
 def test_near_duplicates_are_told(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "words.py").write_text(TASK.replace('["a", "b", "c", "d", "e", "f"]', '["a1", "A  2", "b", "a 3"]'))
     done = cli("label", "--task", "words:Words", "--truth", "--labels", "l.jsonl")
-    assert "2 of the labelled steps differ from another one only in case, digits or spaces" in done.stderr
-    assert "different steps would: 2, 4." in done.stderr
+    assert "2 of the labelled steps ask the same as another one" in done.stderr
+    assert "as many different ones: 2, 4." in done.stderr
 
 
 def test_a_run_of_hanoi_is_labelled_in_the_states_that_it_went_through(cli: Cli, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_run_of_hanoi_is_labelled_in_the_states_that_it_went_through(cli: Cli,
     [
         (("label",), "Name a run, or a task with --task"),
         (("label", "r", "--disks", "3"), "A run has its options already"),
-        (("label", "r", "--use", "show"), "--use is certify, choose or example, not 'show'"),
+        (("label", "r", "--use", "show"), "--use must be certify, choose or example, not 'show'"),
         (("label", "none"), "is no run"),
         (("label", "--task", "nothing"), "There is no task"),
         (("audit", "r", "--confidence", "95"), "between 0 and 1"),

@@ -118,7 +118,7 @@ def test_tests_that_are_red_before_blame_nothing(cli: Cli, tree: Path) -> None: 
     [
         (("--test", "true"), "add --yes to agree"),
         (("--yes",), "belong to --test"),
-        (("--test", " ", "--yes"), "is a command"),
+        (("--test", " ", "--yes"), "--test is empty"),
         (("--rule", "nothing"), "There is no rule 'nothing'"),
         (("--rule", "nowhere.py:Rule"), "There is no file"),
         (("--path", "nowhere"), "is no folder"),

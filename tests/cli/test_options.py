@@ -43,7 +43,7 @@ def test_what_is_no_temperature_is_none(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["auto", "0,1"])
 def test_a_retry_has_one_temperature(text: str) -> None:
-    with pytest.raises(UsageError, match="--retry-temperature is one temperature"):
+    with pytest.raises(UsageError, match="--retry-temperature must be one temperature"):
         parse_retry_temperature(text)
 
 
@@ -59,8 +59,8 @@ def test_leads_and_models_are_said_by_part() -> None:
     assert parse_k("3") == 3
     assert parse_k("choose=3, verdict=auto") == {"choose": 3, "verdict": "auto"}
     for text, says in (
-        ("choose=", "name=value"),
-        ("choose=3,verdict", "name=value"),
+        ("choose=", "NAME=VALUE"),
+        ("choose=3,verdict", "NAME=VALUE"),
         ("a=1,a=2", "names the part 'a' twice"),
         ("a=x", "whole number"),
     ):

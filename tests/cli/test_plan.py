@@ -27,13 +27,13 @@ def test_plan_prints_one_object_with_both_models_of_errors(cli: Cli) -> None:
     ("args", "says"),
     [
         ([], "Nothing is known of the model"),
-        (["--p", ".9"], "Give --steps"),
+        (["--p", ".9"], "--steps is missing"),
         (["--p", ".9", "--error", ".1", "--steps", "9"], "say the same thing"),
         (["--p", "1.5", "--steps", "9"], "p must be above 0 and at most 1"),
         (["--p", ".9", "--steps", "9", "--target", "1"], "must lie between 0 and 1"),
         (["--p", ".9", "--steps", "9", "--rho", "1"], "rho must be"),
         (["--p", ".9", "--steps", "9", "--valid", "0"], "valid must be"),
-        (["--p", ".9", "--steps", "9", "--tokens", "5"], "--tokens is two numbers"),
+        (["--p", ".9", "--steps", "9", "--tokens", "5"], "--tokens must be two numbers"),
         (["none.jsonl"], "cannot be read"),
     ],
 )
@@ -58,7 +58,7 @@ def test_the_parts_of_a_task_are_planned_together(cli: Cli, tmp_path: Path) -> N
     assert found["samples"] == pytest.approx(choose["samples"] + verdict["samples"])
     said = cli("plan", *files, "--target", ".9").stdout
     assert f"Run with --k choose={choose['k']},verdict={verdict['k']}" in " ".join(said.split())
-    for args, says in (([*files, files[0]], "Two files are of the part 'choose'"), ([*files, "--p", ".9"], "leave out --p")):
+    for args, says in (([*files, files[0]], "Two files are about the part 'choose'"), ([*files, "--p", ".9"], "leave out --p")):
         failed = cli("plan", *args)
         assert failed.returncode == 2
         assert says in failed.stderr

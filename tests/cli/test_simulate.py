@@ -16,7 +16,7 @@ def test_a_fault_that_there_is_not_is_one_sentence(cli: Cli) -> None:
 def test_what_can_be_served_is_named_once_and_exists() -> None:
     assert _served(None, None, 0).name == _served("sim:gpt-4.1-mini", None, 0).name == "gpt-4.1-mini"
     assert _served(None, "perfect", 0).name == "perfect"
-    with pytest.raises(UsageError, match="--model or --profile"):
+    with pytest.raises(UsageError, match="give one of them"):
         _served("tiny", "perfect", 0)
     with pytest.raises(UsageError, match="sim:PROFILE or tiny"):
         _served("openai:gpt-4.1-mini", None, 0)

@@ -77,6 +77,6 @@ def test_what_cannot_be_served_is_one_sentence(cli: Cli) -> None:
 def test_however_all_addresses_are_said_the_name_of_the_machine_is_shown(children: Children, tmp_path: Path, host: str) -> None:
     child, url = served(children, tmp_path, "--host", host)
     assert url.startswith(f"http://{socket.gethostname()}:")
-    wait_until(lambda: "Other machines can reach the page" in child.said[1])
+    wait_until(lambda: "Other machines can reach it" in child.said[1])
     child.send(signal.SIGTERM)
     child.wait(10)

@@ -67,7 +67,7 @@ def test_graph_that_nobody_has_any_more_is_gone_with_all_that_it_holds() -> None
     """Whoever makes one graph after the other, as a worker of a fleet does, keeps none of them."""
     graph = create_maker(Countdown(3), model=Scripted(script=counting), k=1).compile()
     assert graph.invoke({})["step"] == 3
-    held = [weakref.ref(graph), *(weakref.ref(microstep) for _, microstep in graph.get_subgraphs())]
+    held: list[weakref.ref[Any]] = [weakref.ref(graph), *(weakref.ref(microstep) for _, microstep in graph.get_subgraphs())]
     assert len(held) > 1, "LangGraph has found the microstep"
 
     del graph

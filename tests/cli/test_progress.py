@@ -4,15 +4,13 @@ import re
 
 import pytest
 
-from maker_graph.cli.bars import progress_bar
+from maker_graph.cli.progress import Bar
 
 
 def test_bar_shows_what_is_done_its_unit_and_a_line_below(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bar("steps{task.fields[rate]}") as bar:
-        task = bar.add_task("hanoi", total=7, rate="")
+    with Bar("hanoi", "steps", 7) as bar:
         bar.below = "3 samples [not markup]"
-        bar.update(task, completed=2, rate=", 5/s")
-        bar.refresh()
+        bar.reach(2, more=", 5/s")
 
     said = capsys.readouterr()
     assert said.out == ""
@@ -21,8 +19,7 @@ def test_bar_shows_what_is_done_its_unit_and_a_line_below(capsys: pytest.Capture
 
 
 def test_bar_without_a_line_below_has_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bar("rows") as bar:
-        bar.add_task("measuring", total=3)
+    with Bar("measuring", "rows", 3) as bar:
+        bar.reach(1)
 
-    said = capsys.readouterr().err
-    assert len([line for line in said.splitlines() if line.strip()]) == 1, said
+    assert len([line for line in capsys.readouterr().err.splitlines() if line.strip()]) == 1

@@ -696,8 +696,8 @@ def fleet(found: Any) -> Iterable[Table]:
         )
         for name, row in found["million"].items()
     ]
-    heads = ("engine", "items", "workers", "kills", "lost", "committed twice", "time", "memory of a worker, by halves")
-    yield Table(heads, rows, "**A million items**, one vote each.")
+    columns = ("engine", "items", "workers", "kills", "lost", "committed twice", "time", "memory of a worker, by halves")
+    yield Table(columns, rows, "**A million items**, one vote each.")
 
 
 def partitions(found: Any) -> Iterable[Table]:

@@ -25,7 +25,7 @@ def origin_digest(origin: str) -> bytes:
 
 
 def place_digest(at: MakerOutput) -> bytes:
-    """Return the digest of where the machine stands: state, step, totals, all of it; 8 bytes."""
+    """Return the digest of the whole state of the machine (state, step, totals): 8 bytes."""
     totals = {name: value for name, value in at["totals"].items() if value or name in _TOTALS}
     place = {**{name: at[name] for name in _PLACE}, "totals": totals}  # type: ignore[literal-required]  # its own keys
     return hashlib.sha256(canonical(place, own=True).encode()).digest()[:8]

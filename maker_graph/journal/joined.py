@@ -32,7 +32,7 @@ OWN = "joined "
 
 
 class _Part(NamedTuple):
-    """Where the steps of a shard stand in the whole."""
+    """The place of the steps of a shard in the whole."""
 
     name: str
     opened: Opened
@@ -45,7 +45,7 @@ class JoinedJournal(ReadableJournal):
 
     Attributes:
         step: the last step, of all shards.
-        epoch: None, for nobody goes on with it.
+        epoch: None, because the whole is only read.
         steps: name of a shard -> how many steps it has, in order.
     """
 

@@ -29,7 +29,7 @@ class Journal(ReadableJournal):
     """The journal of one run, wherever it is kept.
 
     Attributes:
-        lease: seconds within which its owner says that it lives (`beat`); None where nobody waits to hear it.
+        lease: seconds within which the owner must beat (`beat`) to keep the run; None if it need not.
     """
 
     lease: float | None = None
@@ -45,7 +45,7 @@ class Journal(ReadableJournal):
         """
 
     def beat(self) -> None:
-        """Say that this owner lives, where others wait to hear it.
+        """Say that this owner is alive, if the journal has a lease.
 
         Raises:
             TakenOver: this process is not the owner of the run, or no longer.
@@ -68,9 +68,9 @@ class Journal(ReadableJournal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Store decisions, each with where it led to, what was spent since the last append, what may be under way, and notes.
+        """Store decisions with the state that each led to, what was spent, what may be under way, and notes.
 
-        On return all of it is kept. What was spent is booked also where the steps are refused.
+        `spent` is since the last append. On return everything is kept. What was spent is booked even if the steps are refused.
 
         Raises:
             TakenOver: this process is not the owner of the run, or no longer.
@@ -86,7 +86,7 @@ class Journal(ReadableJournal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Do as `append`; where that takes long, the event loop does other things meanwhile."""
+        """Do what `append` does, without blocking the event loop."""
         self.append(steps, spent, reserved, notes)
 
     @abstractmethod
@@ -103,7 +103,7 @@ class Journal(ReadableJournal):
         """
 
     def provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:  # noqa: ARG002  where runs share a purse
-        """Return how much may be under way, at most what is wished: less where runs share a purse that is nearly empty.
+        """Return how much may be under way, at most `wished`. It is less if runs share a purse that is nearly empty.
 
         Args:
             spent: what was spent since the last time it was booked.

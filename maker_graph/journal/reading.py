@@ -87,7 +87,7 @@ class ReadableJournal(ABC):
 
     @abstractmethod
     def _note_row(self, name: str) -> Any:
-        """Return value and hash of a note; None if there is none."""
+        """Return the value and the hash of a note; None if there is no such note."""
 
     def _reading(self) -> AbstractContextManager[None]:
         """Say what errors of the storage mean for a run."""

@@ -2,7 +2,7 @@
 
 - An append is a compare-and-set on the step number and the hash before it: the step that follows the last one, or a refusal.
 - Whoever goes on with a run raises the number of its owners (`claim`), and the append of an older owner is refused.
-- What was spent is booked also where the steps are refused: the money is gone, whoever was first.
+- What was spent is booked even if the steps are refused, because the money is spent.
 - What an owner had reserved when it was killed stays counted, as unsettled.
 - A step that was committed as open may be answered later, once, by an answer that decides.
 """
@@ -22,7 +22,7 @@ def new_rows(steps: Sequence[tuple[Decision, MakerOutput]], before: bytes) -> li
     """Return the rows of steps that are committed together.
 
     Args:
-        steps: each decision with where it led to.
+        steps: each decision with the state that it led to.
         before: the hash of the step before the first.
     """
     rows = list[Row]()
@@ -84,7 +84,7 @@ def claimed(account: Account) -> Account:
 
 
 def taken_over() -> TakenOver:
-    """Return the error for an owner that is none any more."""
+    """Return the error for a former owner."""
     return TakenOver("Another process has taken over this run: this one stops, and has committed nothing since.")
 
 

@@ -1,4 +1,4 @@
-"""The rows of a journal held against their hashes: pure, wherever the rows are kept, and whoever owns the run."""
+"""Checks the rows of a journal against their hashes. Pure: it does not depend on where the rows are kept."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ LAST = 2**63 - 1
 """The greatest number of a step that a database keeps."""
 
 Row: TypeAlias = tuple[int, str, bytes, bytes]
-"""A step: its number, its entry, the digest of where the machine stood after it, its hash."""
+"""A step: its number, its entry, the digest of the state of the machine after it, its hash."""
 
 AmendmentRow: TypeAlias = tuple[int, int, str, bytes]
 """A later answer: its number, the step that it answers, its entry, its hash."""

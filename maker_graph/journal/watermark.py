@@ -59,7 +59,7 @@ class Watermark(NamedTuple):
 
     @classmethod
     def decoded(cls, slot: bytes, origin: bytes) -> "Watermark | None":
-        """Return the mark in a slot; None if there is none, or that of another run."""
+        """Return the mark in a slot; None if the slot is empty, or holds the mark of another run."""
         checksum, text = slot[:_CHECKSUM], slot[_CHECKSUM:].strip()
         if not text or checksum != _checksum(text):
             return None
@@ -80,7 +80,7 @@ class WatermarkFile:
         self._file: int | None = None
 
     def read(self) -> Watermark | None:
-        """Return the mark; None if there is none that can be read."""
+        """Return the mark; None if there is no readable one."""
         for _ in range(3):  # somebody may be writing just now
             try:
                 content = self.path.read_bytes()

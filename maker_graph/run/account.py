@@ -22,7 +22,7 @@ from maker_graph.models.pricing import FlatPrice, Price
 from maker_graph.run.pace import PACE, Pace
 
 NOT_KNOWN: Price = FlatPrice(0.0, 0.0)
-"""The price of a model that may cost something, and nobody knows how much."""
+"""The price of a model whose price is not known, but may not be zero."""
 
 MOST_HELD = 16
 """Calls beyond those under way that are held for the next step at most, however many the last one took."""
@@ -30,7 +30,7 @@ MOST_HELD = 16
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where a run pauses; None is no limit. Earlier sessions of the run count.
+    """The limits at which a run pauses; None is no limit. Earlier sessions of the run count.
 
     Attributes:
         cost: USD.
@@ -44,7 +44,7 @@ class Limits:
 
 
 class Book(Protocol):
-    """Where an account is kept for good: the journal of a run, or the file of a calibration."""
+    """What keeps an account for good: the journal of a run, or the file of a calibration."""
 
     def owned(self) -> None:
         """See that this process may spend, and that what it spends can be kept.

@@ -38,7 +38,7 @@ def read_answers(path: Path) -> dict[int, str]:
     """Return the answers in a file, by the number of the item; those that are empty or null are left out.
 
     Raises:
-        UsageError: the file cannot be read, or is none with answers; the text says where.
+        UsageError: the file cannot be read, or holds no answers. The text names the line.
     """
     text = users_text(path, "the file as JSON Lines or CSV")
     read: Callable[[str, Path], Iterator[tuple[int, Any, Any]]] = _csv if path.suffix.lower() == ".csv" else _json_lines

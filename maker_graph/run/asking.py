@@ -60,7 +60,7 @@ class WhoVotes:
     """Who votes on the steps of a run, and how.
 
     Attributes:
-        voting: of the first vote on a step of which nothing else is said.
+        voting: how a step is first voted on, unless something else is set for it.
     """
 
     def __init__(self, settings: Settings, options: RunOptions, chats: Chats) -> None:

@@ -40,12 +40,12 @@ class Audit:
         most: how many of the population are wrong at most.
         confidence: the chance that `most` is not below the truth, however often it is looked at.
         waiting: labels that do not count yet, because a step before theirs in the draw has none.
-        open: steps that were left open, which nobody audits.
+        open: steps that were left open; they are not audited.
         person: steps that a person answered; likewise.
         given: steps whose answer was given, by the program or the world; likewise.
         proved: steps whose answer the task's verifier proved; likewise.
         wrong_steps: the steps that a label contradicts, in the order of the draw.
-        file: where the labels are.
+        file: the file of the labels.
         things: what the run calls its steps: "steps", or "items".
     """
 

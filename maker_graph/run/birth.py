@@ -1,7 +1,7 @@
-"""Where a run is made: a directory beside its own, under a name that no run can have, until all of it is there.
+"""A run is made in a directory beside its own, under a name that no run can have, until all of it is there.
 
 A process that is killed while it makes a run leaves such a directory. Whoever makes a run of that name next removes it. The
-directory of a process that is still at work is locked, and left alone; so are all where directories cannot be locked.
+directory of a process that still works is locked, and is left alone. If directories cannot be locked, all are left alone.
 
 The journal is made there with its first notes, so that a run has its limits from its first moment.
 """

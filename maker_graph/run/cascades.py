@@ -36,13 +36,13 @@ class RungFile(BaseModel):
     Attributes:
         model: `provider:model`.
         k: the lead that decides.
-        within: so many votes at most; then the step goes to the next rung.
-        confirm: in place of k: so many votes must give the answer of the first one.
-        of: so many votes after the first one, at most.
+        within: the most votes of the rung; then the step goes to the next one.
+        confirm: in place of k: how many votes must agree with the first one.
+        of: the most votes after the first one.
         temperature: of all samples, or [of the first, of the others]; null sends none, "auto" is what suits the model.
         max_tokens: the output cap of a sample; null sends none.
         max_samples: a vote that needs more samples is undecided.
-        stuck_after: and so is one with so many red flags in a row at its end.
+        stuck_after: a step is stuck after this many red flags in a row.
         rephrase: which prompt is asked: 0 is the task's own, n its `rephrase(state, n)`.
         variants: whether each sample is asked one of the task's equivalent questions.
         stop: texts at which a reply ends.
@@ -80,7 +80,7 @@ class RungFile(BaseModel):
         """Return the rule that decides.
 
         Raises:
-            UsageError: nobody can win by it.
+            UsageError: no answer can win by this rule.
         """
         if self.confirm is not None and self.of is not None:
             return Confirm(self.confirm, self.of)

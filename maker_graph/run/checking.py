@@ -33,7 +33,7 @@ SECONDS = 600
 
 
 def check_task(loaded: LoadedTask, *, steps: int = STEPS) -> Trial:
-    """Return what is wrong with a task, tried along its right path for so many steps at most.
+    """Return what is wrong with a task. It is tried along its right path, for at most this many steps.
 
     Raises:
         UsageError: `steps` is no number of steps.
@@ -61,13 +61,13 @@ def _tried(loaded: LoadedTask, steps: int) -> Trial:
 
 
 def _awaited(work: Coroutine[Any, Any, Any]) -> Any:
-    """Return the result of a coroutine, on a loop of its own: also where one is running already."""
+    """Return the result of a coroutine, run on an event loop of its own, even if another loop is running."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 
 
 def _replies_of(loaded: LoadedTask) -> Callable[[Pairs], Replies | None] | None:
-    """Return what is rehearsed for a task."""
+    """Return the rehearsed replies for a task."""
     rehearsal: Any = getattr(loaded.task, "rehearsal", None)
     if loaded.name in SHIPPED:
         from maker_graph.models.simulation import hanoi, records  # noqa: PLC0415  a real run knows nothing of the simulation
@@ -110,7 +110,7 @@ def _seen_by(process: subprocess.Popen[str], trial: Trial) -> tuple[Trial, Probl
 
 
 def _difference(one: Trial, other: Trial) -> Problem | None:
-    """Return where two processes saw something else first; what follows another answer of a program cannot be compared."""
+    """Return the first step at which two processes differ. After another answer of a program nothing can be compared."""
     for step, (here, there) in enumerate(zip(one.trace, other.trace, strict=False), start=1):
         if here[:2] == there[:2] and here.prompt == PROGRAM and here != there:
             return None
@@ -126,7 +126,7 @@ def _difference(one: Trial, other: Trial) -> Problem | None:
 def _print() -> None:
     """Print what this process sees of the task that its arguments name, and what is wrong with its replay.
 
-    The replay comes first, on a task that nobody has called yet; the answers come on standard input.
+    The replay comes first, on a task that was not called yet. The answers are read from standard input.
     """
     name, options, steps, *replay = sys.argv[1:]
     with redirect_stdout(sys.stderr):

@@ -1,4 +1,4 @@
-"""How far the steps of a run have come on its rungs, for whoever goes on with it: no rung votes twice on what it passed on."""
+"""Keeps how far each step has come on the rungs, so that after a resume no rung votes twice on what it passed on."""
 
 import json
 from collections.abc import Mapping

@@ -160,7 +160,7 @@ class Directory(Home):
     kind = "directory"
 
     def __init__(self, path: Path, fsync: Fsync = "full") -> None:
-        """Stand for the directory; `fsync` says when the disk is waited for if the run is opened."""
+        """Make the home in a directory. `fsync` says when an opened run waits for the disk."""
         self.folder, self.name = path, path.name
         self._fsync = fsync
 
@@ -224,7 +224,7 @@ class Directory(Home):
             raise DamagedRun(f"{path} is damaged: {error}.") from None
 
     def voice(self, journal: Journal) -> Voice:  # noqa: ARG002  a file needs none
-        """Return where its session speaks: in a file of the directory."""
+        """Return the voice of its session: a file in the directory."""
         return SessionFile(self.folder)
 
     def session(self) -> SeenSession | None:
@@ -254,7 +254,7 @@ def created(
     It is there as a whole or not at all: it is made under another name, and gets its own when all of it is on the disk.
 
     Raises:
-        UnusableRun: the directory exists and is not empty, cannot be made, or has a name that is none.
+        UnusableRun: the directory exists and is not empty, cannot be made, or has a name that is not allowed.
         UsageError: a setting is no text: the name of a file in another encoding, for example.
         LimitReached: the disk is full.
     """
@@ -309,7 +309,7 @@ def opened(
 
 
 def _file(path: Path) -> tuple[int, ...] | None:
-    """Return which file is at `path`, its size and when it was written; None if there is none."""
+    """Return the identity, size and time of the file at `path`; None if there is no file."""
     try:
         found = os.stat(path)  # noqa: PTH116  it is asked several times a second
     except OSError:
@@ -331,7 +331,7 @@ def _see_free(directory: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until the disk has a file or a directory, where it can be waited for."""
+    """Wait until a file or a directory is on the disk, if the system allows to wait."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
@@ -464,7 +464,7 @@ def keep_verdict(run: Run, found: Summary) -> None:
 
 
 def kept_verdict(run: Run) -> tuple[Verdict, str] | None:
-    """Return what was kept of the run as it stands now, and why; None if nobody has replayed it."""
+    """Return the kept verdict on the run as it is now, with its reason; None if it was not replayed yet."""
     note = run.journal.note(_VERDICT)
     kept = {} if note is None else json.loads(note)
     now = (run.journal.step, run.journal.account().amended)

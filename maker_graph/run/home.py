@@ -1,4 +1,4 @@
-"""A run that is opened, and its home: where it is, and where what is kept of it beside its journal stands.
+"""An opened run, and its home: the place that holds its journal and what is kept beside it.
 
 A run is at home in a directory (`directory.py`), or in a database under its name (`remote.py`). Its journal, its settings and
 what its task gave it to keep are there. So is what its session says of itself, and what people have answered.
@@ -26,11 +26,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Stamp(NamedTuple):
-    """What of a run is another one as soon as anything of it has changed, and when it changed last.
+    """A value that differs as soon as anything in a run has changed, and the time of the last change.
 
     Attributes:
         what: compared with an earlier one.
-        moved: seconds since 1970 on the clock of where the run is.
+        moved: seconds since 1970, on the clock of the machine or database that holds the run.
     """
 
     what: Hashable
@@ -38,7 +38,7 @@ class Stamp(NamedTuple):
 
 
 class Home(ABC):
-    """Where a run is. As a text it is what people are told of it.
+    """The place that holds a run. As a text it is what people are told.
 
     Attributes:
         kind: what it is, in a word.
@@ -123,7 +123,7 @@ class Home(ABC):
 
     @abstractmethod
     def voice(self, journal: Journal) -> Voice:
-        """Return where the session speaks that writes this journal of the run."""
+        """Return the voice of the session that writes this journal."""
 
     @abstractmethod
     def session(self) -> SeenSession | None:
@@ -142,7 +142,7 @@ class Run:
     """An opened run. Its task is made when it is first asked for, and never by importing code unless `load` says so.
 
     Attributes:
-        home: where it is.
+        home: the home of the run.
         settings: what was asked for.
         journal: its decided steps.
     """

@@ -54,8 +54,8 @@ class Label:
         step: its number, from 1.
         who: said so.
         when: in UTC, ISO 8601.
-        answer: the right answer, if whoever was asked knew it.
-        candidate: that answer as a vote compares it, canonical JSON; None if nobody knew.
+        answer: the right answer, if the person knew it.
+        candidate: the answer as canonical JSON, as a vote compares it; None if it was not known.
     """
 
     step: int

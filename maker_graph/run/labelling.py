@@ -42,7 +42,7 @@ _AT_ONCE = 1000
 """Labels of the truth that are written together."""
 
 _JSON_OF_A_PERSON = ("{", "[", '"')
-"""How JSON begins that nobody types by mistake: a number is one."""
+"""The first characters of JSON that cannot be a plain reply. A number is not among them, because it can be one."""
 
 
 class Question(NamedTuple):
@@ -106,8 +106,8 @@ class Labelling(NamedTuple):
         random: how many steps are to be labelled, all calls together.
         labels: the file of labels; None is one with a name of its own.
         seed: of the draw; None draws one at random when the file begins, and goes on with that of a file that has begun.
-        truth: whether the task labels the steps, and nobody is asked.
-        ask: asks a person; None asks nobody.
+        truth: whether the task labels the steps, so that no person is asked.
+        ask: asks a person; None if no person is asked.
         again: steps that are asked once more.
         who: answers.
         warn: told what is worth knowing.
@@ -124,7 +124,7 @@ class Labelling(NamedTuple):
 
 
 def see_apart(path: Path, run: Run) -> None:
-    """See that a file of labels is none in which the run itself is kept.
+    """Check that a file of labels is not one of the files of the run itself.
 
     Raises:
         UsageError: it is.
@@ -321,7 +321,7 @@ class Labelled:
         unsure: those whose label is unsure.
         alike: groups of labelled steps that ask the same but for case, digits and spaces.
         use: what the labels are for.
-        file: where they are.
+        file: the file of the labels.
     """
 
     population: int

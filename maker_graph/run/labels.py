@@ -10,7 +10,7 @@ further line is a label. The newest line of a step holds.
 - A label counts once its line is on the disk as a whole. Of a process that was killed half a line may be left; it is dropped.
 - Lines are only added. Each is written under a lock, at the end of what others have added meanwhile, so several people may
   label into one file. Each of them is asked about other steps.
-- A file that begins otherwise is the user's, and is left as it is.
+- A file that begins in another way belongs to the user, and is left as it is.
 """
 
 import errno
@@ -46,7 +46,7 @@ class LabelFile:
     """
 
     def __init__(self, path: Path, header: LabelHeader, file: int, *, writable: bool) -> None:
-        """Stand for the open `file`, of which nothing was read yet."""
+        """Take the open `file`, of which nothing was read yet."""
         self.path = path
         self.header = header
         self.labels: dict[int, Label] = {}
@@ -82,7 +82,7 @@ class LabelFile:
         self.labels.update({label.step: label for label in labels})
 
     def claim(self, step: int) -> bool:
-        """Keep a step for this process, until it is released or the process ends; say whether nobody else has it."""
+        """Keep a step for this process, until it is released or the process ends; return whether it was free."""
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _CLAIMS + step)
         except OSError as error:
@@ -320,7 +320,7 @@ def _opened(path: Path, *, make: bool) -> Iterator[tuple[int, bool]]:
 
 @contextmanager
 def _locked(file: int, how: int) -> Iterator[None]:
-    """Let nobody else write meanwhile, where the file system knows locks."""
+    """Keep others from writing within the block, if the file system has locks."""
     with suppress(OSError):
         fcntl.flock(file, how)
     try:

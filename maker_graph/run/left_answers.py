@@ -4,7 +4,7 @@ Who answers in the browser does not own the run: a process may be at work on it,
 beside the journal, and whoever goes on with the run reads it once more, checks it, commits it, and then takes it away. Answers
 are left where the run is: as small files in the folder `answers` of its directory, or in the database (`remote.py`).
 
-Nothing is lost, and nothing is applied twice, whoever is killed:
+Nothing is lost or applied twice, whichever process is killed:
 
 - An answer is there whole or not at all, under a key that no other one has.
 - It is taken away only after it is in the journal. An owner that is killed before that leaves it for the next one.
@@ -62,7 +62,7 @@ class KeptAnswer(BaseModel):
 
     @classmethod
     def of(cls, step: int, reply: Reply, after: str | None) -> Self:
-        """Return an answer that nobody has looked at yet."""
+        """Return an answer that no owner has looked at yet."""
         return cls(step=step, reply=str(reply), candidate=isinstance(reply, Candidate), after=after)
 
 
@@ -88,7 +88,7 @@ class LeftAnswer(BaseModel):
 
     @classmethod
     def read(cls, key: str, content: str | bytes) -> Self | None:
-        """Return the answer that is kept under this key; None if there is none that can be read."""
+        """Return the answer that is kept under this key; None if there is no readable one."""
         try:
             return cls(key=key, **KeptAnswer.model_validate_json(content).model_dump())
         except ValidationError:
@@ -99,7 +99,7 @@ class LeftAnswer(BaseModel):
         return Candidate(self.reply) if self.candidate else self.reply
 
     def refused_for(self, why: str) -> KeptAnswer:
-        """Return it as it is kept for who left it, once an owner has not taken it."""
+        """Return the form in which it is kept for the person, after an owner has not taken it."""
         kept = self.model_dump(exclude={"key", "refused"})
         return KeptAnswer(**kept, refused=why or "no reason")
 
@@ -125,10 +125,10 @@ class LeftAnswers(ABC):
 
     @abstractmethod
     def refuse(self, left: LeftAnswer, why: str) -> None:
-        """Keep why an answer was not taken, for who left it; where that cannot be kept, it is taken away all the same."""
+        """Keep for the person why an answer was not taken. If that cannot be kept, the answer is still removed."""
 
     def waiting(self) -> dict[int, LeftAnswer]:
-        """Return, by step, the answer that an owner has not looked at yet; where there are two, the newer one."""
+        """Return by step the answers that no owner has looked at yet; of two for one step the newer one."""
         return {left.step: left for left in self.all() if not left.refused}
 
 
@@ -136,7 +136,7 @@ class AnswerFiles(LeftAnswers):
     """The answers that were left for a run in a directory: files in its folder `answers`."""
 
     def __init__(self, directory: Path) -> None:
-        """Stand for those of the run in `directory`."""
+        """Take the answers to the run in `directory`."""
         self._folder = directory / FOLDER
 
     def leave(self, step: int, reply: Reply, after: str | None = None) -> None:
@@ -177,7 +177,7 @@ class AnswerFiles(LeftAnswers):
             (self._folder / left.key).unlink(missing_ok=True)
 
     def refuse(self, left: LeftAnswer, why: str) -> None:
-        """Keep why an answer was not taken, for who left it; where that cannot be kept, it is taken away all the same."""
+        """Keep for the person why an answer was not taken. If that cannot be kept, the answer is still removed."""
         path = self._folder / left.key
         with suppress(OSError):
             write_whole(path.with_name(f"{path.stem}.refused.json"), left.refused_for(why).model_dump_json(), private=True)
@@ -185,7 +185,7 @@ class AnswerFiles(LeftAnswers):
 
 
 def _in_file(path: Path) -> LeftAnswer | None:
-    """Return the answer in a file; None if there is none that can be read."""
+    """Return the answer in a file; None if it holds no readable one."""
     try:
         if path.is_symlink() or odd_kind(path) or path.stat().st_size > MOST_READ:
             return None

@@ -106,7 +106,7 @@ class JournalLog(KeptBeside):
         return self._journal
 
     def position(self) -> MakerOutput:
-        """Return where the log ends: a graph goes on from there, whatever its checkpoint says."""
+        """Return the end of the log. A graph goes on from there, and not from its checkpoint."""
         return self._at
 
     def append(self, steps: Sequence[Committed]) -> None:
@@ -164,7 +164,7 @@ class JournalLog(KeptBeside):
 
 
 def _replayed(journal: Journal, machine: Machine) -> MakerOutput:
-    """Return where a journal ends: from the place that it keeps, by the answers after it."""
+    """Return the end of a journal, from the place that it keeps and the answers after it."""
     start = kept_place(journal, lambda text: warnings.warn(text, stacklevel=4))
     at = machine.begin() if start is None else start
     for _, _, after in journal.replay(machine, start):
@@ -190,7 +190,7 @@ def _written(name: str, asked: Mapping[str, Any]) -> str:
 
 
 def _read(text: str, asked: Mapping[str, Any], where: str) -> tuple[str, str]:
-    """Return the origin and the id of a run that is there already, from its settings in `text`.
+    """Return the origin and the id of an existing run, from its settings in `text`.
 
     Raises:
         UnusableRun: it is not of this task, or with other settings.

@@ -33,7 +33,7 @@ class Losses:
     _told_open: int = LEAST_LOST // 2
 
     def see(self, decisions: Iterable[Decision], at: MakerOutput) -> None:
-        """Look at decisions that were committed together; `at` is where the run stands after them."""
+        """Look at decisions that were committed together; `at` is the state of the run after them."""
         for decision in filter(could_change, decisions):
             self._open += 1
             self._open_lost += decision.get("lost", 0)

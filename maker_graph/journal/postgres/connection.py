@@ -120,7 +120,7 @@ class Connection:
     """
 
     def __init__(self, address: str, *, silence: float = SILENCE) -> None:
-        """Stand for the database at this address; nothing is connected yet.
+        """Take the address of a database. Nothing is connected yet.
 
         Args:
             address: of the database.
@@ -156,7 +156,7 @@ class Connection:
             return self.once(statement, values)
 
     def row(self, statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
-        """Return the first row of what a statement gives, as `rows` does; None if there is none."""
+        """Return the first row of a statement; None if it has none. See `rows`."""
         found = self.rows(statement, values)
         return found[0] if found else None
 
@@ -164,7 +164,7 @@ class Connection:
         """Return what a statement gives, which is done once.
 
         Raises:
-            OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether the statement was done.
+            OutOfReach: the database cannot be reached, or the connection was lost. The statement may have been done or not.
         """
         prepare = None if self._prepares and not self._within else False  # None: psycopg prepares what is done often
         with self._using, self._errors():
@@ -177,7 +177,7 @@ class Connection:
         """Do all that is done within at once, or nothing of it.
 
         Raises:
-            OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether it was done.
+            OutOfReach: the database cannot be reached, or the connection was lost. It may have been done or not.
         """
         with self._using, self._errors(), self._open().transaction():
             self._within = True
@@ -190,7 +190,7 @@ class Connection:
         """Make the tables, if they are not there; many may do so at once.
 
         Raises:
-            UsageError: the database is none of UTF-8.
+            UsageError: the encoding of the database is not UTF-8.
             UnusableRun: a newer maker_graph made them.
         """
         with self._using, self._errors():
@@ -209,7 +209,7 @@ class Connection:
         """See that there are journals.
 
         Raises:
-            UnusableRun: there are none, or a newer maker_graph made them.
+            UnusableRun: the tables are missing, or a newer maker_graph made them.
         """
         with self._using, self._errors():
             if self._form(self._open()) is None:

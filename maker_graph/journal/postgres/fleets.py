@@ -95,7 +95,7 @@ class StateOfRuns(NamedTuple):
     """The runs of a fleet that are in one state.
 
     Attributes:
-        state: a word of `run/session.py`, or "open" if nobody has begun.
+        state: a word of `run/session.py`, or "open" if no worker has begun.
         runs: how many there are.
         steps: that they have committed.
         total: steps of their tasks; None if one of them does not know.
@@ -145,7 +145,7 @@ class Fleet:
     """A fleet in a database: its runs and its workers."""
 
     def __init__(self, connection: Connection, name: str) -> None:
-        """Stand for the fleet of this name; it need not be there yet."""
+        """Take the name of a fleet, which need not exist yet."""
         self.name = name
         self._db = connection
 
@@ -194,12 +194,12 @@ class Fleet:
         return [StateOfRuns(*row) for row in self._db.rows(_BY_STATE, {"fleet": self.name})]
 
     def open_runs(self, most: int) -> list[str]:
-        """Return at most so many of the runs that are to be gone on with and have no owner that lives, in order."""
+        """Return in order the runs that can go on and have no living owner, at most this many."""
         values = {"fleet": self.name, "states": list(GOES_ON), "most": most}
         return [name for (name,) in self._db.rows(_OPEN, values)]
 
     def waiting(self, most: int) -> list[Waiting]:
-        """Return at most so many of the runs that no worker can go on with by itself, in order."""
+        """Return in order the runs that no worker can go on with by itself, at most this many."""
         values = {"fleet": self.name, "states": [*GOES_ON, "done"], "most": most}
         return [Waiting(*row) for row in self._db.rows(_WAITING, values)]
 
@@ -222,7 +222,7 @@ class Fleet:
 
     @contextmanager
     def alone(self, lease: float) -> Iterator[bool]:
-        """Yield whether nobody else does what is done within for this fleet; who is stopped within has to let go of it.
+        """Yield whether this process alone may do the work of the block for this fleet.
 
         Raises:
             OutOfReach: the database cannot be reached.

@@ -113,7 +113,7 @@ def find(connection: Connection, name: str) -> Found:
     """Return the run of this name.
 
     Raises:
-        UnusableRun: there is none.
+        UnusableRun: there is no such run.
         OutOfReach: the database cannot be reached.
     """
     row = connection.row(schema.FIND, {"name": name})
@@ -204,7 +204,7 @@ class PostgresJournal(Journal):
 
     def _claim(self, owner: str) -> None:
         marks = self._marks.read()
-        while True:  # until nobody books anything between the look and the claim
+        while True:  # until nothing is booked between the look and the claim
             now = self._stands()
             account = now.account
             for mark in self._hold_against(marks, now):
@@ -284,7 +284,7 @@ class PostgresJournal(Journal):
             if (now.epoch, now.step, now.hash) != (self.epoch, last, after):
                 self._book(spent)
                 raise taken_over() if now.epoch != self.epoch else stale(first, now.step)
-            found = now  # the connection was lost, and the statement was done all the same
+            found = now  # the connection was lost, but the statement was done
         self._kept(found)
 
     async def aappend(
@@ -519,13 +519,13 @@ class PostgresJournal(Journal):
         """Change the run, and return how it stands then; None if it stands otherwise than the statement expects.
 
         Raises:
-            OutOfReach: the database cannot be reached, and nobody knows whether the run was changed.
+            OutOfReach: the database cannot be reached. The run may have been changed or not.
         """
         given = self._own({"booked": uuid4(), "fleet": self._fleet, **values})
         try:
             found = self._db.once(statement, given)
         except OutOfReach:
-            self._unsettled = NONE  # whatever comes of it, nobody knows what was reserved before
+            self._unsettled = NONE  # what was reserved before is not known any more
             given |= {"settles_calls": 0.0, "settles_cost": 0.0}
             done = partial(self._db.rows, schema.IF_BOOKED, given)
             found = done() or self._db.once(statement, given) or done()  # the first try may reach the server at any moment
@@ -560,9 +560,7 @@ class PostgresJournal(Journal):
         }
         if self._changed(schema.SPEND_LATE, values) is not None:
             return
-        held = _reserved(
-            self._now.reserved
-        )  # it is the owner, whose steps did not follow: its calls are under way all the same
+        held = _reserved(self._now.reserved)  # the owner, whose steps did not follow: its calls are still under way
         found = self._changed(schema.SPEND, {**self._noted(NO_NOTES), **self._spending(spent, held)})
         if found is not None:
             self._now, self._unsettled = found, held
@@ -595,7 +593,7 @@ class PostgresJournal(Journal):
             pass  # who goes on meets it too
         except MakerError as error:
             self._damage = error
-        except Exception as error:  # noqa: BLE001  in a thread of its own, nobody else would hear of it
+        except Exception as error:  # noqa: BLE001  in a thread of its own, the error would be lost
             self._damage = DamagedRun(f"The journal is damaged: {error}.")
         finally:
             other.close()

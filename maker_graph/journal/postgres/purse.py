@@ -4,7 +4,7 @@
 - What a run was granted is never less than what it has spent, reserved and left unsettled. What its owner books beyond that is
   charged to the purse in the statement that books it, whatever the limits say: calls that cost more than was estimated.
 - `calls` and `cost` of the fleet are the sums of what its runs were granted: the purse is never below what was really called.
-- What was granted and not used goes back when somebody says how the run ended (`SAY`), whoever took it. Workers then open the
+- What was granted and not used goes back when the end of the run is said (`SAY`), whoever had taken it. Workers then open the
   runs again that had found the purse empty (`REFILLED`).
 
 Nobody but its owner changes what is left of the grant of a run. A statement locks the row of the run before that of the fleet.
@@ -16,10 +16,10 @@ CALLS_AT_ONCE = 100
 """Calls that a run takes at once, while the purse has many times as much."""
 
 TIMES = 10
-"""A run takes so many times the USD that it needs, while the purse has many times as much."""
+"""A run takes this many times the USD that it needs, as long as the purse is far from empty."""
 
 PART = 8
-"""A portion is at most one part in so many of what is left, so that near its end little stays with those who do not need it."""
+"""A portion is at most what is left divided by this, so that near the end little stays with runs that do not need it."""
 
 EMPTY = (
     "The purse that this run shares with the others of its fleet is empty: submit the fleet again with a higher --max-cost or "
@@ -48,7 +48,7 @@ UPDATE maker_graph.runs AS r SET granted_calls = r.granted_calls + paid.calls, g
 FROM mine, paid WHERE r.number = mine.number RETURNING {STANDING}
 """
 """Take `calls`, `cost` and some more from the purse for this run, or what is left; nothing if that is less than the least. One
-that arrives late, when the run is done, takes nothing: nobody would give it back."""
+that arrives late, when the run is done, takes nothing, because it would never be given back."""
 
 SAY = f"""
 WITH mine AS (

@@ -14,19 +14,19 @@ from maker_graph.errors import UnusableRun
 from maker_graph.journal.postgres.connection import Connection, shown
 
 AHEAD = 0.4
-"""Slots are taken at most so many seconds before their time; whoever has taken one hears no later of a wait."""
+"""Slots are taken at most this many seconds ahead, because a slot that is taken cannot be delayed by a later wait."""
 
 LEAD = 0.02
-"""A slot that is taken is at least so many seconds away, for it takes a while to bring it to whoever waits for it."""
+"""A slot that is taken is at least this many seconds ahead, because it takes a while to reach its caller."""
 
 SPACING = 1.03
-"""Slots stand so many times as far apart as the rate says, which leaves room for a caller that is late (`LATE`)."""
+"""Slots are this many times as far apart as the rate says, which leaves room for a late caller (`LATE`)."""
 
 LATE = 0.02
-"""A slot may be used up to so many seconds after its time. In each second, and longer, the rate is kept all the same."""
+"""A slot may be used up to this many seconds late. The rate is still kept over each second and longer."""
 
 PROBING = 5.0
-"""During an outage one call is made for all. For so many seconds no other is made, unless it is known what became of it."""
+"""In an outage one call tries for all. For this many seconds no other call is made, unless its result is known."""
 
 
 class Lease(NamedTuple):
@@ -55,7 +55,7 @@ class Rate:
     """The rate of a fleet in a database."""
 
     def __init__(self, connection: Connection, fleet: str) -> None:
-        """Stand for the rate of the fleet of this name; nothing is asked of the database yet."""
+        """Take the name of a fleet. The database is not asked yet."""
         self._db, self._fleet = connection, fleet
 
     def clock(self) -> float:
@@ -67,7 +67,7 @@ class Rate:
         return float(self._db.rows("SELECT extract(epoch FROM clock_timestamp())::float8")[0][0])
 
     def lease(self, wanted: int, lead: float = LEAD) -> Lease:
-        """Take at most so many slots, none of which is less than `lead` seconds away.
+        """Take at most this many slots, each at least `lead` seconds ahead.
 
         Raises:
             UnusableRun: there is no such fleet.
@@ -81,7 +81,7 @@ class Rate:
         return Lease([first + number * every for number in range(taken)], *rest)
 
     def shut(self, seconds: float, times: int, why: str, *, down: bool) -> None:
-        """Let nobody ask for so many seconds.
+        """Let no worker ask for this many seconds.
 
         Args:
             seconds: to wait. An outage is another matter than a 429: it is as long as was said last, and not the longest.
@@ -120,7 +120,7 @@ SELECT extract(epoch FROM first)::float8, every, taken, rpm IS NOT NULL,
   shut, shuts, down, coalesce(shut_why, '')
 FROM taken
 """
-"""Where the next slot is farther away than any can be, the clock of the database was set back, or the rate was raised."""
+"""If the next slot is farther ahead than any can be, the clock of the database was set back, or the rate was raised."""
 
 _SHUT = """
 UPDATE maker_graph.fleets SET shuts = %(times)s, shut_why = %(why)s, down = %(down)s, shut_until = greatest(

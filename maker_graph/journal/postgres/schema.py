@@ -246,7 +246,7 @@ SESSION = """
 SELECT said, state IN ('at work', 'waits') AND clock_timestamp() - beat < make_interval(secs => lease)
 FROM maker_graph.runs WHERE name = %(name)s
 """
-"""What the last session said, and whether its process lives: as long as it is heard of before its lease ends."""
+"""What the last session said, and whether its process is alive, which means that its lease has not ended."""
 
 _RUN = "(SELECT number FROM maker_graph.runs WHERE name = %(name)s)"
 
@@ -255,7 +255,7 @@ _STAMP = """r.name, extract(epoch FROM r.beat)::float8, r.number, r.epoch, r.ser
     WHERE a.run = r.number)"""
 
 STAMP = f"SELECT {_STAMP} FROM maker_graph.runs AS r WHERE r.name = %(name)s"
-"""What of a run is another one as soon as anything of it has changed; before it, the name and when it was last heard of."""
+"""The name, the time of the last sign of life, and a value that differs as soon as anything in the run has changed."""
 
 STAMPS = f"SELECT {_STAMP} FROM maker_graph.runs AS r ORDER BY r.beat DESC, r.number DESC LIMIT %(most)s"
 

@@ -31,7 +31,7 @@ def amendment_rows(db: sqlite3.Connection) -> Iterator[Any]:
 
 
 def end_of_amendments(db: sqlite3.Connection) -> tuple[int, bytes | None]:
-    """Return the number and the hash of the last amendment; 0 and None if there is none.
+    """Return the number and the hash of the last amendment; 0 and None if there is no amendment.
 
     Raises:
         DamagedRun: it is unreadable.

@@ -1,4 +1,4 @@
-"""Where the file of a journal is made, with its first notes and its high-water mark."""
+"""Makes the file of a journal, with its first notes and its high-water mark."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -15,7 +15,7 @@ def create_journal(path: Path, origin: str, notes: Mapping[str, str] | None = No
     """Make the journal of a new run, with `notes`, and its high-water mark; the disk is not waited for.
 
     Raises:
-        DamagedRun: it is there already.
+        DamagedRun: the file exists already.
         LimitReached: it cannot be written.
     """
     began, account = origin_digest(origin), Account(serial=1)

@@ -48,7 +48,7 @@ class Database:
     Attributes:
         connection: to it.
         writable: whether it can be written.
-        copy: where a copy lies that is read in its place, if the file itself cannot be read where it is.
+        copy: the path of a copy that is read instead, if the file cannot be read in its place.
     """
 
     connection: sqlite3.Connection
@@ -66,7 +66,7 @@ def make_database(path: Path) -> sqlite3.Connection:
     """Make the file and its tables, and return the connection; the disk is not waited for.
 
     Raises:
-        DamagedRun: the file is there already.
+        DamagedRun: the file exists already.
         LimitReached: it cannot be written.
     """
     with storage_errors("The journal"):
@@ -84,7 +84,7 @@ def make_database(path: Path) -> sqlite3.Connection:
 
 
 def open_database(path: Path, fsync: Fsync, *, threads: bool = False) -> Database:
-    """Open the file, to be read only where it cannot be written: another's, or one on a disk that takes no writes.
+    """Open the file; only for reading if it cannot be written, because of its owner or its disk.
 
     With `threads` other threads than this one may use what is written, one at a time.
 

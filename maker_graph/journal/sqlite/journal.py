@@ -176,7 +176,7 @@ class SqliteJournal(Journal):
                 books.account = books.account._replace(steps=last, reserved=reserved)
                 for name, value in notes.items():
                     self._put(name, value, books)
-            books.account = books.account._replace(spent=books.account.spent.plus(spent))  # money is gone, whoever was first
+            books.account = books.account._replace(spent=books.account.spent.plus(spent))  # also of refused steps
         if not owned:
             raise taken_over()
         if not follows:
@@ -284,7 +284,7 @@ class SqliteJournal(Journal):
                 check_chain(db, self._origin, 1, last)
         except MakerError as error:
             self._damage = error
-        except Exception as error:  # noqa: BLE001  in a thread of its own, nobody else would hear of it
+        except Exception as error:  # noqa: BLE001  in a thread of its own, the error would be lost
             self._damage = DamagedRun(f"The journal is damaged: {error}.")
 
     def set_note(self, name: str, value: str) -> None:

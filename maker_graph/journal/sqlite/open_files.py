@@ -42,7 +42,7 @@ class OpenFiles:
     """
 
     def __init__(self, path: Path) -> None:
-        """Stand for the database in `path`; to be made before it is opened."""
+        """Take the path of a database, before it is opened."""
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  pathlib's `absolute` leaves the dots, `resolve` follows links
         self._content = [f"{self.path}", f"{self.path}-wal"]
         self._others = [f"{self.path}-shm"]

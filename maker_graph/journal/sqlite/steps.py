@@ -26,7 +26,7 @@ def step_rows(db: sqlite3.Connection, first: int = 1, last: int = LAST) -> Itera
 
 
 def note_row(db: sqlite3.Connection, name: str) -> Any:
-    """Return value and hash of a note; None if there is none."""
+    """Return the value and the hash of a note; None if there is no such note."""
     return db.execute("SELECT value, hash FROM notes WHERE name = ?", (name,)).fetchone()
 
 

@@ -52,7 +52,7 @@ def announce(run: Run, *, quiet: bool) -> None:
         )  # for each request by itself, as a price may depend on its length
         draws.print(
             f"Expected: {calls:,} calls{_more(settings)}; "
-            f"they cost up to ${most:,.2f} if every reply fills its {cap} tokens. --max-cost sets a limit."
+            f"up to ${most:,.2f} for these {calls:,} if every reply fills its {cap} tokens. --max-cost sets a limit."
         )
 
 

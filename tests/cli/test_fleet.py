@@ -134,5 +134,6 @@ def test_a_mistake_of_the_users_is_told(cli: Cli, tmp_path: Path, args: tuple[st
 def test_a_database_that_is_away_is_told(cli: Cli) -> None:
     done = cli("work", "rows", "--journal", "postgresql://me:secret@127.0.0.1:9/x")
     assert done.returncode == 5
+    assert done.stderr.startswith("Error: "), "and no empty bar before it"
     assert "cannot be reached" in done.stderr
     assert "secret" not in done.stderr

@@ -10,12 +10,12 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from maker_graph.cli.output import put, tell, tolerant_streams
+from maker_graph.cli.output import put, say, tell, tolerant_streams
 from maker_graph.errors import (
     DamagedRun,
     LimitReached,
@@ -81,6 +81,8 @@ class _Command(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> NoReturn:
         """Do what `args` say, and exit."""
+        for command in self.commands.values():
+            command.help = _unwrapped(command.help or "")
         given = sys.argv[1:] if args is None else list(args)
         as_json = "--json" in given  # before they are read, which takes them out of the list
         with tolerant_streams():
@@ -106,6 +108,11 @@ class _Command(TyperGroup):
         except (Exception, SystemExit) as error:  # noqa: BLE001  the last place: nobody else would tell
             return _misused(error) if hasattr(error, "format_message") else _crashed(error)
         return ending if isinstance(ending, Ending) else Ending()
+
+
+def _unwrapped(text: str) -> str:
+    """Return the paragraphs of a docstring, each as one line, which the help breaks where the terminal ends."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _failed(error: MakerError) -> Ending:
@@ -151,3 +158,21 @@ app = typer.Typer(
     "failed, or the journal is out of reach; 6 the run is damaged; 70 a crash; 130 interrupted, or another process took the "
     "run over. After 3, 4, 5, 70 and 130 the run can be resumed.",
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        say(version("maker-graph"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Read the options that stand before the command."""

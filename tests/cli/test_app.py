@@ -1,6 +1,7 @@
 """What holds for all commands: mistakes are one sentence, and the help has examples."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,13 @@ def test_help_has_examples() -> None:
         text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "120"}).stdout
         assert re.search(r"Example", text)
         assert f"maker-graph {command}" in text
+
+
+def test_help_breaks_paragraphs_where_the_terminal_ends() -> None:
+    text = CliRunner().invoke(app, ["verify", "--help"], env={"COLUMNS": "200"}).stdout
+    assert "or a verifier proves every answer. Right: every answer is the one that the task knows to be right." in text
+
+
+def test_version_is_that_of_the_package() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"{version('maker-graph')}\n")

@@ -30,7 +30,7 @@ TOP = """# Evidence
 
 This page shows what was measured, and with which command. A command writes it from the result files of the benchmarks
 (`python -m tests.benchmarks.evidence`), so no figure on it was typed by hand, but for those of the last two sections, which
-say so.
+say so. The commands run from the top of a checkout, and replace the committed result file: give another file to `--out` to compare.
 
 **What counts as evidence about a model.** A section says which model was asked.
 
@@ -120,10 +120,11 @@ SECTIONS: dict[str, list[Section]] = {
             REAL,
             "Many samples of each question were drawn beforehand. Each rule of voting then gets these samples "
             "in random order, many times. Four other ways from the literature are among the rules. The "
-            "questions are grade-school maths, dates in five forms, and assertions of unittest. The answers on "
-            "maths were recorded by the authors of ConSol (arXiv 2503.17587) and are not part of this project. "
-            "Some of their labels are wrong. To measure on votes of your own, write them in the form that "
-            "[planning](planning.md#labelled-steps) shows. The other votes, with what was asked, are in "
+            "questions are grade-school maths (GPT-4o mini), dates in five forms and assertions of unittest (both Gemma 3 with "
+            "270 million weights). The answers on maths were recorded by the authors of ConSol (arXiv 2503.17587) and are not "
+            "part of this project, so that row cannot be made again from this checkout. Some of their labels are wrong. "
+            "`large.jsonl` and `small.jsonl` in the command stand for files of votes. To measure on votes of your own, write "
+            "them in the form that [planning](planning.md#labelled-steps) shows. The other votes, with what was asked, are in "
             "[`tests/data/real_votes`](../tests/data/real_votes/README.md). A red-flagged sample counts as a sample. A "
             "rule that asks for more samples than there are takes all of them. Intervals are from a bootstrap over "
             "questions.",
@@ -442,8 +443,9 @@ SECTIONS: dict[str, list[Section]] = {
             "The table of the paper",
             "paper",
             NONE,
-            "The formulas give the k and the cost of 20 disks at a success of .95, for each error rate that "
-            "the paper has measured. The published figure stands in brackets.",
+            "The formulas (Eqs. 14 and 17 of the paper) give the k and the cost of 20 disks at a success of .95, for each error "
+            "rate in the table of the paper's figure 6b. The published figure stands in brackets. `maker-graph plan --plot "
+            "FOLDER` draws figures 3 to 5 from the formulas. A tenth model, which is wrong more often than right, has no k.",
             tables.paper,
             headlines.paper,
         ),

@@ -66,7 +66,7 @@ def test_a_name_that_no_fleet_has_is_refused_by_each_command(cli: Cli, journal: 
     cli(*SUBMIT, "--shards", "1", "--journal", journal)
     for command in (("status", "--fleet", "../rows"), ("work", "../rows", "--quiet"), ("seal", "../rows")):
         done = cli(*command, "--journal", journal)
-        assert (done.returncode, "'../rows' is no name for a fleet" in done.stderr) == (2, True)
+        assert (done.returncode, "'../rows' is not a name for a fleet" in done.stderr) == (2, True)
 
 
 def test_who_means_a_folder_is_told_how_to_name_it(cli: Cli, journal: str) -> None:

@@ -183,7 +183,7 @@ def contextmanager_for(place: int) -> AbstractContextManager[Any]:
         (lambda shards: shards[:2], "The task has 40 items, and the shards have 27 of them: shards are missing"),
         (
             lambda shards: [*shards[:2], other(shards[2], model="sim:perfect")],
-            "f-00002: the settings are others than those of f-00000",
+            "f-00002: other settings than those of f-00000",
         ),
         (lambda shards: [*shards[:2], other(shards[2], slice=None)], "f-00002: not cut from one task"),
     ],
@@ -213,7 +213,7 @@ def test_a_task_that_is_no_longer_what_was_cut_is_not_sealed(tmp_path: Path, sha
             seal(shards, tmp_path / "sealed", out=tmp_path / "all.csv")
     written(path, content)
     task = load_task("curate", {name: options[name] for name in ("input", "schema")})
-    with pytest.raises(UnusableRun, match="The task is another than curate with the options of the shards"):
+    with pytest.raises(UnusableRun, match="The shards were cut from curate with other options"):
         seal(shards, tmp_path / "sealed", task, out=tmp_path / "all.csv")
     written(tmp_path / "truth.csv", (tmp_path / "truth.csv").read_text() + "\n")
     with pytest.raises(UnusableRun, match=r"truth\.csv is no longer the file that this run began with"):
@@ -303,7 +303,7 @@ class Moved(Letters):
 def test_a_task_that_asks_something_else_or_stands_on_something_else_is_not_sealed(tmp_path: Path) -> None:
     loaded = load_task(f"{__name__}:Letters", {})
     shards = solved(tmp_path, loaded, 2, model="sim:perfect", k=1)
-    for task, problem in ((Changed(), "The prompt of .*Letters is no longer"), (Moved(), "declares the input 'alphabet'")):
+    for task, problem in ((Changed(), "The first prompt of .*Letters is no longer"), (Moved(), "declares the input 'alphabet'")):
         with pytest.raises(UnusableRun, match=problem):
             seal(shards, tmp_path / "sealed", replace(loaded, task=task), out=tmp_path / "all.jsonl")
 

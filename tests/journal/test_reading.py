@@ -257,7 +257,7 @@ def test_a_note_transplanted_from_another_run_is_damage(kept: Kept) -> None:
         journal.close()
     (row,) = [row for row in kept.rows("notes", "b") if row["name"] == "price"]
     kept.change("notes", "price", "a", **row)
-    with pytest.raises(DamagedRun, match="'price' is not what was written"):
+    with pytest.raises(DamagedRun, match="'price' was changed since it was written"):
         kept.open("a", "a").note("price")
 
 

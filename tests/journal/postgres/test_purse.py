@@ -422,6 +422,7 @@ def test_workers_that_are_killed_and_stopped_share_a_purse_and_so_if_postgres_is
 ) -> None:
     needed, limit = RUNS * STEPS * CALLS, 400
     fleet, rng, stopped = fleet_of(workers.address, RUNS, max_calls=limit), random.Random(1), list[subprocess.Popen[bytes]]()
+    most = limit + 2 * WORKERS * CALLS  # what is booked when Postgres dies may be counted once more, but is never called
     for _ in range(WORKERS):
         workers.start()
     for event in range(10):
@@ -435,12 +436,14 @@ def test_workers_that_are_killed_and_stopped_share_a_purse_and_so_if_postgres_is
             server.kill()
             server.start()
         made, stands = workers.calls(), fleet.stands()
-        assert made <= stands.calls <= limit
+        assert made <= stands.calls <= most
+        assert made <= limit
     for worker in stopped:
         worker.send_signal(signal.SIGCONT)
     workers.wait()
     stands = fleet.stands()
-    assert workers.calls() <= stands.calls == stands.granted_calls <= limit
+    assert workers.calls() <= stands.calls == stands.granted_calls <= most
+    assert workers.calls() <= limit
     assert limit - stands.calls <= WORKERS * limit // PART, "no more is left than what each gave back at its end"
     fleet.allow(max_calls=10 * needed)
     for _ in range(2):

@@ -46,7 +46,7 @@ def test_the_books_say_owner_end_and_account(path: Path) -> None:
         ("INSERT INTO notes VALUES ('more', '1', x'00')", "a note is missing"),
         ("DELETE FROM notes WHERE name = 'names'", "'names' is missing"),
         ("DELETE FROM steps WHERE step = 4", "last steps are missing, from 4"),
-        ("UPDATE notes SET value = '3' WHERE name = 'owner'", "'owner' is not what was written"),
+        ("UPDATE notes SET value = '3' WHERE name = 'owner'", "'owner' was changed since it was written"),
     ],
 )
 def test_what_does_not_fit_together_is_damage(path: Path, damage: str, said: str) -> None:

@@ -82,5 +82,5 @@ def test_looking_needs_no_file_of_its_own(folder: Path) -> None:
 def test_a_database_is_for_its_owner_alone_and_made_once(tmp_path: Path) -> None:
     make_database(tmp_path / "journal.db").close()
     assert stat.S_IMODE((tmp_path / "journal.db").stat().st_mode) == 0o600
-    with pytest.raises(DamagedRun, match="there already"):
+    with pytest.raises(DamagedRun, match="exists already"):
         make_database(tmp_path / "journal.db")

@@ -30,7 +30,8 @@ TOP = """# Evidence
 
 This page shows what was measured, and with which command. A command writes it from the result files of the benchmarks
 (`python -m tests.benchmarks.evidence`), so no figure on it was typed by hand, but for those of the last two sections, which
-say so. The commands run from the top of a checkout, and replace the committed result file: give another file to `--out` to compare.
+say so. The commands run from the top of a checkout, and replace the committed result file: give another file to `--out`
+to compare.
 
 **What counts as evidence about a model.** A section says which model was asked.
 
@@ -443,7 +444,8 @@ SECTIONS: dict[str, list[Section]] = {
             "The table of the paper",
             "paper",
             NONE,
-            "The formulas (Eqs. 14 and 17 of the paper) give the k and the cost of 20 disks at a success of .95, for each error "
+            "The formulas (Eqs. 14 and 17 of the paper) give the k and the cost of 20 disks at a success of .95, for "
+            "each error "
             "rate in the table of the paper's figure 6b. The published figure stands in brackets. `maker-graph plan --plot "
             "FOLDER` draws figures 3 to 5 from the formulas. A tenth model, which is wrong more often than right, has no k.",
             tables.paper,

@@ -303,7 +303,10 @@ class Moved(Letters):
 def test_a_task_that_asks_something_else_or_stands_on_something_else_is_not_sealed(tmp_path: Path) -> None:
     loaded = load_task(f"{__name__}:Letters", {})
     shards = solved(tmp_path, loaded, 2, model="sim:perfect", k=1)
-    for task, problem in ((Changed(), "The first prompt of .*Letters is no longer"), (Moved(), "declares the input 'alphabet'")):
+    for task, problem in (
+        (Changed(), "The first prompt of .*Letters is no longer"),
+        (Moved(), "declares the input 'alphabet'"),
+    ):
         with pytest.raises(UnusableRun, match=problem):
             seal(shards, tmp_path / "sealed", replace(loaded, task=task), out=tmp_path / "all.jsonl")
 

@@ -36,7 +36,7 @@ from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import home as homes
 from maker_graph.run.cascades import CascadeFile, ChosenCascade, read_cascade, rungs_of
-from maker_graph.run.directory import Directory, Summary, keep_verdict, summary
+from maker_graph.run.directory import Directory
 from maker_graph.run.left_answers import Reply
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
@@ -45,6 +45,7 @@ from maker_graph.run.provenance import Provenance
 from maker_graph.run.results import write_out
 from maker_graph.run.review import OpenItem, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
+from maker_graph.run.summary import Summary, keep_verdict, summary
 from maker_graph.run.traces import Trace
 from maker_graph.run.votings import NO_LADDER, LadderSettings
 from maker_graph.statistics.audit import CONFIDENCE

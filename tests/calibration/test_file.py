@@ -133,7 +133,7 @@ def test_a_file_of_an_earlier_form_is_gone_on_with_and_its_steps_are_its_account
 
 def test_a_file_of_a_newer_form_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_text('{"calibration": 3, "whatever": 1}\n{"new": 1}\n')
-    with pytest.raises(UsageError, match=r"newer maker_graph \(form 3\): install that one"):
+    with pytest.raises(UsageError, match=r"newer maker_graph \(form 3\): install that version"):
         read_calibration(tmp_path / "c.jsonl")
 
 

@@ -97,7 +97,7 @@ def test_once_resumed_they_have_a_high_water_mark_and_an_older_copy_is_noticed()
 def test_a_journal_of_a_newer_form_is_refused_in_one_sentence() -> None:
     with closing(sqlite3.connect("finished/journal.db")) as db:
         db.execute("PRAGMA user_version = 4")
-    with pytest.raises(UnusableRun, match=r"^The journal was written by a newer maker_graph \(form 4\): install that one"):
+    with pytest.raises(UnusableRun, match=r"^The journal was written by a newer maker_graph \(form 4\): install that version"):
         Run.open("finished")
 
 
@@ -112,5 +112,5 @@ def test_a_form_that_the_rest_of_the_journal_does_not_have_is_damage(wrong: int)
 def test_settings_of_a_newer_form_are_refused_in_one_sentence() -> None:
     path = Path("finished/settings.json")
     path.write_text(json.dumps({"version": 99, "whatever": {}}), encoding="utf-8")
-    with pytest.raises(UnusableRun, match=r"newer maker_graph \(form 99\): install that one"):
+    with pytest.raises(UnusableRun, match=r"newer maker_graph \(form 99\): install that version"):
         Run.open("finished")

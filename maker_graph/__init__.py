@@ -1,10 +1,11 @@
-"""Long tasks by small voted steps: MAKER (arXiv 2511.09030) as LangGraph graphs.
+"""Long tasks in small steps, with a vote on each step: MAKER (arXiv 2511.09030) as LangGraph graphs.
 
-`create_microstep` returns one voted decision as a node for any LangGraph app. `create_maker` returns the outer machine that
-solves a task step by voted step. Everything public is listed here. Nothing happens at import.
+`create_microstep` returns a node for any LangGraph app, which makes one decision by a vote. `create_maker` returns a
+graph that solves a whole task, step by step. All public names are listed here.
 
-The pure rooms are imported at once. What needs LangGraph is imported when it is first asked for (PEP 562), because LangGraph
-and LangChain take most of a second to import. Formulas, errors and the help of the command line need neither.
+Names that need LangGraph are imported when they are first used (PEP 562), because LangGraph and LangChain take most of
+a second to import. Formulas, errors and the help of the command line need neither. Apart from imports, nothing happens
+at import.
 """
 
 from importlib import import_module

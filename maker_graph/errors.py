@@ -8,7 +8,7 @@ A parent class says what you can do. A child class says what happened:
     │   ├── UnknownModel      no such provider, model or profile
     │   ├── MissingKey        the model's provider wants an API key
     │   ├── UnknownTask       no such task
-    │   └── UnusableRun       the directory holds no run, or holds one already
+    │   └── UnusableRun       there is no run here, or there is one already, or it cannot be used in this way
     ├── Undecided             look at the ballot, mend the cause, and resume (exit code 3)
     ├── LimitReached          raise the limit and resume                   (exit code 4)
     ├── ProviderFailure       cure the provider and resume                 (exit code 5)
@@ -58,23 +58,23 @@ class UnknownTask(UsageError):
 
 
 class UnusableRun(UsageError):
-    """The run directory cannot be used in this way."""
+    """A run cannot be made, opened or continued here; the text says why, and what to do."""
 
 
 class Undecided(MakerError):
     """No candidate won: the sample cap was reached, no samples agreed, or the rule gave the vote up.
 
     Attributes:
-        reason: why no more samples were drawn, in one sentence.
+        reason: why nobody won, in one sentence.
         ballot: candidate -> votes.
         flags: red flag -> discarded samples.
         samples: how many samples were drawn.
         replies: the last replies.
-        prompt: what was asked, as (role, content) pairs in order, if a person is asked in the model's place.
+        prompt: what was asked, as (role, content) pairs in order. It is empty unless a person is to answer instead.
         passed: whether the rule gave the vote up. Then the step is contested, and no model is asked again.
     """
 
-    def __init__(  # noqa: PLR0917  pickling gives them back by place
+    def __init__(  # noqa: PLR0917  unpickling passes them by position
         self,
         reason: str,
         ballot: Mapping[str, int],
@@ -94,7 +94,7 @@ class Undecided(MakerError):
         self.passed = passed
 
     def __str__(self) -> str:
-        # Candidates and replies stay out of the text, which goes into traces, also where outputs are hidden.
+        # The text goes into traces, even if outputs are hidden there. So it holds no candidates and no replies.
         votes = ":".join(str(votes) for votes in sorted(self.ballot.values(), reverse=True)) or "none"
         flagged = f", red flags {self.flags}" if self.flags else ""
         return f"undecided after {self.samples} samples: {self.reason} Votes {votes}{flagged}."
@@ -104,7 +104,7 @@ class Undecided(MakerError):
 
 
 class LimitReached(MakerError):
-    """A limit that was set (cost, calls) stops the run. Raise the limit and resume."""
+    """A limit that was set, such as the cost, or a full disk stops the run. Raise the limit and resume."""
 
 
 class ProviderFailure(MakerError):
@@ -148,7 +148,7 @@ class DamagedRun(MakerError):
     """What is stored contradicts itself.
 
     Attributes:
-        step: the first step that does not hold, if it is known.
+        step: the first damaged step, if it is known.
     """
 
     def __init__(self, message: str, step: int | None = None) -> None:
@@ -164,15 +164,15 @@ class StaleStep(DamagedRun):
 
 
 class LostJournal(DamagedRun):
-    """The journal was deleted, moved, replaced or put back while the run was at work. Nothing more is paid for."""
+    """The journal was deleted, moved or replaced while the run was at work. The run makes no more calls."""
 
 
 class OlderJournal(DamagedRun):
-    """The journal is an older copy: steps that were committed and paid for since are missing. Resume with `accept_loss`."""
+    """The journal is an older copy: what was committed or paid for since is missing. Resume with `accept_loss`."""
 
 
 class Invalid(Exception):
-    """Raise this in a `check`, or in a `parse` that reads by rules, to say why an answer breaks them.
+    """Raise this in a `check`, or in a `parse` that reads by rules, to say why an answer breaks the rules.
 
     The sample is discarded as invalid, with this reason.
     """

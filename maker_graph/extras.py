@@ -6,7 +6,7 @@ from maker_graph.errors import UsageError
 
 
 def need_plan_extra(what: str) -> None:
-    """See that the packages for statistics and plots are installed.
+    """Make sure that the packages of the extra `plan`, for statistics and plots, are installed. `what` needs them.
 
     Raises:
         UsageError: one is missing; the error says how to install it.
@@ -15,7 +15,7 @@ def need_plan_extra(what: str) -> None:
 
 
 def need_extra(extra: str, what: str, *modules: str) -> None:
-    """See that the modules of an extra are installed.
+    """Make sure that these modules of an extra are installed. `what` needs them.
 
     Raises:
         UsageError: one is missing; the error says how to install it.

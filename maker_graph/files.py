@@ -19,8 +19,9 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
@@ -49,7 +50,7 @@ def text_of(content: bytes, name: str, kind: str) -> str:
     Args:
         content: the content of the file.
         name: the name of the file, for the error.
-        kind: what to save it as, such as "the table as CSV".
+        kind: what the user should save, in words for the error, such as "the table as CSV".
 
     Raises:
         UsageError: the content is no text; the error names the line.
@@ -66,7 +67,7 @@ def text_of(content: bytes, name: str, kind: str) -> str:
 
 
 def users_text(path: Path, kind: str) -> str:
-    """Return the text of a user's file; `kind` is what to save it as, such as "the table as CSV".
+    """Return the text of a user's file; `kind` is as in `text_of`.
 
     Raises:
         UsageError: the file cannot be read, is no regular file, or holds no text; the error says which.
@@ -81,7 +82,9 @@ def users_text(path: Path, kind: str) -> str:
 
 
 def odd_kind(path: Path) -> str | None:
-    """Return in words what is at `path` if it is not a regular file, because reading it might never end; None if it is one.
+    """Return in words what is at `path` if it is not a regular file; None if it is one, or if nothing is there.
+
+    To read anything but a regular file might never end.
 
     Raises:
         OSError: the file system does not say what is there.
@@ -94,7 +97,7 @@ def odd_kind(path: Path) -> str | None:
 
 
 def destination(path: Path) -> Path:
-    """Return the file that is written for `path`: `path` itself, or the file that it links to, which need not exist yet.
+    """Return the file to write for `path`: `path` itself, or the file that it links to, which need not exist yet.
 
     Raises:
         UsageError: something other than a regular file is there; the error says what.
@@ -107,9 +110,10 @@ def destination(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[TextIO]:
-    """Yield a file to write to, in UTF-8 with line ends as they are given. After the block it stands at `path`, on the disk.
+    """Yield a file to write to, in UTF-8, with line ends as given. After the block it is at `path`, on the disk.
 
-    If the block raises, nothing has changed. A new file has the mode that the process gives to its files, or `PRIVATE`.
+    If the block raises, nothing has changed. With `private` the file has the mode `PRIVATE`. Otherwise it has the mode
+    of the file that it replaces, or the usual mode of a new file.
 
     Raises:
         UsageError: something other than a regular file is there.
@@ -151,7 +155,7 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> P
 
 
 def _mode(path: Path) -> int | None:
-    """Return the mode of a file, or None if there is none."""
+    """Return the mode of a file; None if there is no file."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
@@ -169,20 +173,21 @@ def _sync(folder: Path) -> None:
 
 
 Known: TypeAlias = dict[str, list[str]]
-"""The files that a run has written: the whole name of each -> the SHA-256 of what the run put there, in hex. While a file is
-being written there are two digests: of the old content and of the new one."""
+"""The files that a run has written: absolute path -> the SHA-256 of what the run wrote, in hex. While a file
+is being written there are two digests: of the old content and of the new one."""
 
 
 class OwnFiles:
-    """The files that a run has written and may write again. All others are the user's, also those that were changed since.
+    """The files that a run has written and may write again.
 
-    A kill at any moment leaves no file in doubt, because the digest of a file is kept before the file is written.
+    All other files are the user's. So is a file that was changed after the run wrote it. The digest of a file is kept
+    before the file is written. So it is clear whose a file is, even if the process was killed.
     """
 
     def __init__(
         self, known: Mapping[str, Sequence[str]] | None = None, keep: Callable[[Known], None] = lambda _: None
     ) -> None:
-        """Begin with the `known` files; `keep` is called with them when they change, and returns when they are on the disk."""
+        """Begin with the `known` files. `keep` stores them on the disk, and is called when they change."""
         self._known: Known = {name: list(digests) for name, digests in (known or {}).items()}
         self._keep = keep
 
@@ -192,13 +197,13 @@ class OwnFiles:
         return dict(self._known)
 
     def see(self, *paths: Path, force: bool = False) -> None:
-        """See that these files can be written, and that no file of the user's is lost by it.
+        """Make sure that these files can be written without losing a file of the user's.
 
-        With `force`, the files that stand there now count as the run's own.
+        With `force`, the files that are there now count as the run's own.
 
         Raises:
-            UsageError: something other than a regular file stands there, or a file of the user's, or there is no folder that
-                can be written to; the error says which.
+            UsageError: one of the paths holds a file of the user's, or something other than a regular file, or its
+                folder does not exist or cannot be written to; the error says which.
         """
         taken = {_name(path): digest for path in paths if (digest := self._foreign(path)) is not None}
         if taken and not force:
@@ -210,49 +215,63 @@ class OwnFiles:
         self._know({name: [digest] for name, digest in taken.items()})
 
     def write(self, contents: Mapping[Path, bytes | None], *, private: bool = False) -> None:
-        """Write files, each whole or not at all; None removes a file, unless it is the user's.
+        """Write files, each whole or not at all. None removes a file, unless it is the user's.
 
-        A file that holds its content already is left as it is.
+        A file that has this content already is left as it is.
 
         Raises:
             UsageError: as in `see`. No file is written then.
             LimitReached: there is no room for a file, or no access to it.
         """
         changed = {path: content for path, content in contents.items() if not _holds(path, content)}
-        self.see(*(path for path, content in changed.items() if content is not None))
-        gone = [path for path, content in changed.items() if content is None and self._foreign(path) is None]
-        made = {path: content for path, content in changed.items() if content is not None}
-        digests = {_name(path): hashlib.sha256(content).hexdigest() for path, content in made.items()}
-        self._know({name: [*self._known.get(name, []), digest] for name, digest in digests.items()})
-        try:
-            for path, content in made.items():
-                write_whole(path, content, private=private)
-            for path in gone:
-                destination(path).unlink(missing_ok=True)
-        except OSError as error:
-            raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
-        self._know({name: [digest] for name, digest in digests.items()})
+        new = {
+            path: (hashlib.sha256(content).hexdigest(), partial(write_whole, content=content, private=private))
+            for path, content in changed.items()
+            if content is not None
+        }
+        self._put(new, [path for path in changed if path not in new])
 
     def place(self, made: Mapping[Path, Path | None]) -> None:
-        """Move files that are made already into their places; None removes a file, as in `write`.
+        """Move files that were made elsewhere to their places. None removes a file, as in `write`.
+
+        Args:
+            made: the place of each file -> where it was made.
 
         Raises:
             UsageError: as in `see`. No file is moved then.
             LimitReached: there is no room for a file, or no access to it.
         """
-        digests = {path: _digest(draft) for path, draft in made.items() if draft is not None}
-        changed = {path: digest for path, digest in digests.items() if digest is not None and not _is_file_with(path, digest)}
-        self.see(*changed)
-        gone = [path for path, draft in made.items() if draft is None and self._foreign(path) is None]
-        self._know({_name(path): [*self._known.get(_name(path), []), digest] for path, digest in changed.items()})
+        drafts = {path: draft for path, draft in made.items() if draft is not None}
+        new = {
+            path: (digest, partial(_move, draft=draft))
+            for path, draft in drafts.items()
+            if (digest := _digest(draft)) is not None and not _is_file_with(path, digest)
+        }
+        self._put(new, [path for path in made if path not in drafts])
+
+    def _put(self, new: Mapping[Path, tuple[str, Callable[[Path], object]]], old: Iterable[Path]) -> None:
+        """Write the `new` files, and remove the `old` ones unless they are the user's.
+
+        Args:
+            new: file -> its digest, and the function that writes it.
+            old: the files to remove.
+
+        Raises:
+            UsageError: as in `see`. No file is written then.
+            LimitReached: there is no room for a file, or no access to it.
+        """
+        self.see(*new)
+        own = [path for path in old if self._foreign(path) is None]
+        digests = {_name(path): digest for path, (digest, _) in new.items()}
+        self._know({name: [*self._known.get(name, []), digest] for name, digest in digests.items()})
         try:
-            for path in changed:
-                _moved(made[path], destination(path))
-            for path in gone:
+            for path, (_, write) in new.items():
+                write(path)
+            for path in own:
                 destination(path).unlink(missing_ok=True)
         except OSError as error:
             raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
-        self._know({_name(path): [digest] for path, digest in changed.items()})
+        self._know({name: [digest] for name, digest in digests.items()})
 
     def _foreign(self, path: Path) -> str | None:
         """Return the digest of the regular file at `path` if it is the user's; None if there is none, or it is the run's.
@@ -268,7 +287,7 @@ class OwnFiles:
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
         if not os.access(target.parent, os.W_OK):
-            raise UsageError(f"{path} cannot be written: its folder is not there, or cannot be written to.")
+            raise UsageError(f"{path} cannot be written: the folder {target.parent} is not there, or may not be written to.")
         return None if digest in self._known.get(_name(path), []) else digest
 
     def _know(self, more: Known) -> None:
@@ -278,9 +297,9 @@ class OwnFiles:
             self._known = known
 
 
-def _moved(draft: Path | None, target: Path) -> None:
-    """Move the file `draft` to `target`, with the mode of the file that was there; on return it is on the disk."""
-    assert draft is not None  # noqa: S101  a changed file has a draft
+def _move(path: Path, draft: Path) -> None:
+    """Move the file `draft` to `path`, with the mode of the file that was there. On return it is on the disk."""
+    target = destination(path)
     if (mode := _mode(target)) is not None:
         draft.chmod(mode)
     with draft.open("rb") as file:
@@ -296,7 +315,7 @@ def _moved(draft: Path | None, target: Path) -> None:
 
 
 def name_of(path: Path) -> str:
-    """Return the name of a file in the form in which it is kept: the same text in every locale.
+    """Return the name of a file in the form in which a run keeps it. It is the same text in every locale.
 
     Raises:
         UsageError: the name is not UTF-8.
@@ -308,16 +327,17 @@ def name_of(path: Path) -> str:
 
 
 def file_named(name: str) -> Path:
-    """Return the file for which `name_of` returned this name, in the locale of this process."""
+    """Return the file for which `name_of` returned this name, as a path in the locale of this process."""
     return Path(os.fsdecode(name.encode(errors="surrogateescape")))
 
 
 def _name(path: Path) -> str:
+    """Return the absolute path of a file as a text, with all links followed."""
     return os.fsencode(os.path.realpath(path)).decode(errors="backslashreplace")
 
 
 def _digest(path: Path) -> str | None:
-    """Return the digest of a file, None if there is none."""
+    """Return the digest of a file; None if there is no file."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -334,7 +354,7 @@ def _is_file_with(path: Path, digest: str) -> bool:
 
 
 def _holds(path: Path, content: bytes | None) -> bool:
-    """Say whether `path` is a regular file with this content; if that is None, whether nothing is there."""
+    """Say whether `path` is a regular file with this content; for None, whether nothing is there."""
     if content is None:
         return not os.path.lexists(path)
     try:

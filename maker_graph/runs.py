@@ -4,8 +4,8 @@
     result = run.solve()
     print(run.certify())
 
-Only the command line stands above this module, and is a thin user of it. Functions import what they alone need, so that looking
-at a run waits for neither LangGraph nor numpy.
+The command line is a thin layer on this module. A function imports what only it needs, so a look at a run does not wait
+for the import of LangGraph or numpy.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import home as homes
 from maker_graph.run.cascades import CascadeFile, ChosenCascade, read_cascade, rungs_of
-from maker_graph.run.directory import Directory, Summary, keep_verdict, summary
+from maker_graph.run.directory import Directory
 from maker_graph.run.left_answers import Reply
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
@@ -45,6 +45,7 @@ from maker_graph.run.provenance import Provenance
 from maker_graph.run.results import write_out
 from maker_graph.run.review import OpenItem, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
+from maker_graph.run.summary import Summary, keep_verdict, summary
 from maker_graph.run.traces import Trace
 from maker_graph.run.votings import NO_LADDER, LadderSettings
 from maker_graph.statistics.audit import CONFIDENCE
@@ -98,7 +99,7 @@ class DecidedStep:
 class Solving(TypedDict, total=False):
     """How a run goes on. Each of these settings may differ from one session to the next.
 
-    The run keeps the settings from `max_cost` to `provenance` for the sessions after this one. None leaves them as they were.
+    The run keeps those from `max_cost` to `provenance` for later sessions. None leaves them as they were.
 
     Attributes:
         answer: your reply to the step that waits for a person, in the form of a model's reply.
@@ -112,20 +113,19 @@ class Solving(TypedDict, total=False):
         lookahead: microsteps in flight at once, or "auto".
         draft_model: the model that drafts states for `lookahead`; by default the run's own model.
         on_doubt: what to do with an action on the world that was begun and not committed: "again" performs it again,
-            "ask" stops
-            and asks.
+            "ask" stops and asks.
         out: the file for the results of a task that has results.
         provenance: the file that says of each item how it ended.
-        force: whether a file that already stands there may be replaced.
+        force: whether a file of yours that is already there may be replaced.
         concurrency: the most samples in flight at once.
         rpm: the most requests per minute.
         gate: a gate that several runs share, and that all requests go through. It has its own rate, so `rpm` must be left out.
         timeout: seconds after which a request is given up and made again; "auto" adapts to how long replies take; see `Calls`.
         patience: seconds to wait for a provider that does not answer, before the run stops.
-        batch: ask for all samples of a round in one request, if the model allows it; see `Calls`.
+        batch: whether to ask for all samples of a round in one request, if the model allows it; see `Calls`.
         trace: what is traced to LangSmith; None follows LANGSMITH_TRACING.
-        probe: whether a real model is first asked three small questions, to see that no cache answers for it. They are counted
-            and paid for. On by default.
+        probe: whether a real model is first asked one small question three times, to see whether a cache answers in its
+            place. These samples are counted and paid for. True by default.
         retry_open: whether to vote again on the items that are open at the end, with new samples.
         wait: if only a person can go on, whether to wait for the answer given in `maker-graph watch` instead of ending.
         progress: called after each commit with the state of the task.
@@ -164,8 +164,8 @@ class Solving(TypedDict, total=False):
 class Run:
     """A run in a directory, or in a database of journals. It survives a crash, and goes on where it stopped.
 
-    Opening a run claims nothing. `solve` makes this process the owner of the run, and any other process that works on it stops.
-    Use the run as a context manager, or `close` it. It may only be used in the thread that opened it.
+    To open a run changes nothing. `solve` makes this process the owner of the run, and any other process that works on
+    it stops. Use the run as a context manager, or `close` it. Use it only in the thread that opened it.
 
     Attributes:
         settings: what was asked for.
@@ -219,27 +219,25 @@ class Run:
         """Make a new run, and open it. No model is asked yet.
 
         Args:
-            path: the directory, which must not exist. With `journal` the name of the run there. Or a `Home`, which says both.
+            path: the directory, which must not exist or be empty. With `journal` the name of the run there. A `Home`
+                says both.
             task: the task.
             journal: the address of a database that other machines can reach, such as postgresql://HOST/DATABASE. The
-                run is made
-                there, and nothing of it on this machine. It needs pip install 'maker-graph[fleet]'.
+                run is kept there, and not on this machine. It needs pip install 'maker-graph[fleet]'.
             model: `provider:model`, `sim:PROFILE` or `tiny`; left out with a `cascade`. For a task with several voted
-                parts also
-                a mapping from each of them to a model.
+                parts also a mapping from each of them to a model.
             k: an answer wins when it is ahead of every other by this many votes. "auto" computes the number for `target` if
                 enough is known of the model, and takes 3 otherwise. For a task with several voted parts also a mapping.
-            within: the most votes that a step may take. A step that no answer can win any more is contested. It is left
-                open for
-                a person, and no model votes on it again.
-            cascade: replaces model, k, within, temperature and the ladder: a file of `maker-graph run --cascade`, or a list of
-                `Rung`s with named models, or what `choose_by_labels` has chosen. A step that one rung does not decide goes to
-                the next.
+            within: the most votes that a step may take. If no answer can win within them any more, the step is
+                contested: it is left open for a person, and no model votes on it again.
+            cascade: a file as for `maker-graph run --cascade`, a list of `Rung`s whose models are given by name, or
+                what `choose_by_labels` has chosen. A step that one rung does not decide goes to the next. Leave out
+                model, k, within, temperature and the ladder then.
             target: for k="auto", the chance that no step is wrong.
             calibration: the file that `maker-graph calibrate` wrote about the model. For a task with several voted parts a
                 mapping from the name of a part to its file.
-            temperature: that of the first sample and that of the others, or one for all. None sends none. "auto" is what suits
-                the model.
+            temperature: a pair, for the first sample and for the others, or one number for all. None sends none. "auto"
+                is what suits the model.
             max_tokens: the most tokens of a reply. None sends no limit. "auto" is what suits the model.
             max_samples: a step that is not decided after this many samples stays undecided.
             stuck_after: a step is stuck after this many red flags in a row. Then it climbs the ladder.
@@ -249,11 +247,10 @@ class Run:
                 returns.
             stop: texts at which a reply ends; the reply does not hold them. Some models refuse them.
             structured: whether the JSON schema of the answer is sent, if the task has one and the model takes one.
-            emit: the model reasons freely, and a second, short call writes its answer in the asked form. True: the same model
-                makes that call. A name: another model does. `Emit(...)` says more.
+            emit: whether the model reasons freely, and a second, short call writes its answer in the asked form. True:
+                the same model makes that call. A name: the model of this name does. `Emit(...)` says more.
             retry_temperature: the first rung of the ladder: the temperature of the next samples of a stuck step. None
-                leaves the
-                rung out.
+                leaves the rung out.
             rephrase: the second rung: the task's prompt in other words, if it has some.
             escalate: the third rung: a stronger model.
             max_cost: in USD. The run stops before it spends more.
@@ -269,12 +266,13 @@ class Run:
                 stops and asks.
             out: the file for the results of a task that has results.
             provenance: the file that says of each item how it ended, as JSON Lines; see `run/provenance.py`.
-            force: whether a file that already stands there may be replaced.
+            force: whether a file of yours that is already there may be replaced.
             fsync: "full": each step is on the disk before the next begins. "normal": a power cut may lose the last steps.
             warn: called with a text that is worth knowing about the calibration.
 
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used. Nothing was made.
+            LimitReached: the disk is full. Nothing was made.
             OutOfReach: the database cannot be reached.
         """
         from maker_graph.calibration.leads import Said, planned_votes
@@ -362,24 +360,23 @@ class Run:
     ) -> Self:
         """Open an existing run, to look at it or to go on with it.
 
-        If the task does not ship, the run can be looked at without it: its steps, its certificate, and all figures that need no
-        replay. The task is needed to replay the run or to go on.
+        A task that does not ship is needed to replay the run, or to go on with it. Without it you can look at the
+        steps, the certificate, and all figures that need no replay.
 
         Args:
-            path: the directory of the run. With `journal` its name there.
+            path: the directory of the run. With `journal` the name of the run there.
             journal: see `create`.
             task: the task, if it is not one that ships.
-            trust: whether to import the task by the name that the run has written down. That runs code which was chosen by
-                whoever made the run. "mine": only if you have gone on with this run on this machine before.
+            trust: whether to import the task by the name in the settings of the run. This runs code that whoever made
+                the run has chosen. "mine": only if you have gone on with this run on this machine before.
             fsync: see `create`.
-            accept_loss: open the run although its journal is an older copy. When it goes on, the missing steps are
-                sampled again.
-                What was spent on them stays counted.
+            accept_loss: whether to open the run although its journal is an older copy of itself. When the run goes on,
+                the missing steps are sampled again. What was spent on them stays counted.
 
         Raises:
             UnusableRun: there is no such run, or another process holds it.
             DamagedRun: what is stored contradicts itself.
-            OlderJournal: the journal lacks what has been committed or paid for since.
+            OlderJournal: the journal is an older copy: what was committed or paid for since is missing from it.
             OutOfReach: the database cannot be reached.
         """
         return cls.at(home_named(path, journal, fsync), task=task, trust=trust, accept_loss=accept_loss)
@@ -442,7 +439,7 @@ class Run:
 
     @property
     def backing(self) -> str:
-        """What labelled rows say about its decisions, in sentences; empty if they did not choose its rule."""
+        """What labelled rows say about the run's decisions, in sentences; empty if they did not choose its rule."""
         from maker_graph.run.uses import labels_used
 
         return " ".join(each.said for each in labels_used(self._opened.journal) if each.purpose == "measured")
@@ -488,7 +485,7 @@ class Run:
                 runner.run(stream.aclose())
 
     async def aevents(self, **how: Unpack[Solving]) -> AsyncGenerator[DecidedStep, None]:
-        """Do what `events` does, in the running event loop."""
+        """Do what `events` does, in the running event loop. The run goes on while you handle a step."""
         queue: asyncio.Queue[DecidedStep | None] = asyncio.Queue()
         work = asyncio.ensure_future(self.drive(lambda step: queue.put_nowait(_decided(step)), **how))
         work.add_done_callback(lambda _: queue.put_nowait(None))
@@ -502,7 +499,11 @@ class Run:
             await asyncio.gather(work, return_exceptions=True)
 
     async def drive(self, decided: Callable[[Committed], None] = lambda _: None, **how: Unpack[Solving]) -> None:
-        """Go on to the end, and call `decided` after each step. Results are not written, and nothing is verified."""
+        """Go on to the end, and call `decided` after each step. Results are not written, and nothing is verified.
+
+        Raises:
+            MakerError: the run stopped before its end.
+        """
         from maker_graph.models.calls import Calls
         from maker_graph.models.gate import Gate
         from maker_graph.run.reach import beating, in_reach
@@ -560,7 +561,7 @@ class Run:
             session.ended(None, journal.epoch)
 
     def _options(self, how: Solving) -> RunOptions:
-        """Return the options of the run from now on, and keep them.
+        """Return the options of the run from now on, and keep them in its journal.
 
         Raises:
             UsageError: an option is wrong.
@@ -578,7 +579,7 @@ class Run:
         return options
 
     def open_items(self) -> Iterator[OpenItem]:
-        """Yield the items that no vote could decide, with what was asked and their ballots.
+        """Yield the open items, with what was asked and their ballots.
 
         Raises:
             UsageError: the task has no items.
@@ -590,12 +591,12 @@ class Run:
         return count_open(self._opened)
 
     def answer(self, replies: Mapping[int, Reply], *, write: bool = True) -> Reviewed:
-        """Answer open items in the place of a model. On return, the answers that were taken are on the disk.
+        """Answer open items in a model's place. On return, the answers that were taken are on the disk.
 
-        Each reply is read and checked like a model's reply. A process that still works on the run stops.
+        Each reply is read and checked like a model's reply. Another process that works on the run stops.
 
         Args:
-            replies: number of the item -> reply. A `run.left_answers.Candidate` names an answer on the ballot.
+            replies: number of the item -> reply. A `run.left_answers.Candidate` is one of the ballot's candidates.
             write: whether to write the results again if an answer was taken.
 
         Raises:
@@ -614,22 +615,22 @@ class Run:
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Summary:
         """Replay the run from its journal by the rules of the task, without a model. Return its figures.
 
-        `verdict` says how far the answers were confirmed; see `core/verdict.py` for the words. A million steps take a minute or
-        two. `progress` is called with the step, every thousand steps.
+        `verdict` says how far the answers are confirmed; see `core/verdict.py` for the words. A million steps take a
+        minute or two. `progress` is called with the step, every thousand steps.
 
         Raises:
             DamagedRun: the journal was changed since it was written.
         """
         result = summary(self._opened, progress)
-        with suppress(MakerError):  # a run that can only be read gets its verdict all the same
-            if result["done"]:
+        if result["done"]:
+            with suppress(MakerError):  # the journal may be read-only
                 keep_verdict(self._opened, result)  # so that the report of a long run need not replay it
         return result
 
     def certify(self) -> "Certificate":
-        """Estimate from the votes, without known answers, how likely it is that no step is wrong.
+        """Estimate from the votes alone how likely it is that no step is wrong.
 
-        If copies were seen among the replies, it gives no chance, and says why (`refused`).
+        If copies were seen among the replies, the certificate gives no chance, and says why (`refused`).
 
         Raises:
             UsageError: numpy and scipy are missing: pip install 'maker-graph[plan]'.
@@ -652,7 +653,7 @@ class Run:
         """Label random steps among those on which models voted; see `maker-graph label`.
 
         Raises:
-            UsageError: there are no such steps, or the file holds other labels.
+            UsageError: there are no such steps, or the file holds labels of something else.
             DamagedRun: the journal was changed since it was written.
             LimitReached: the file cannot be written.
         """
@@ -673,25 +674,25 @@ class Run:
         again: Sequence[int] = (),
         warn: Callable[[str], None] = lambda _: None,
     ) -> "Audit":
-        """Return an upper bound for how many decided steps are wrong, from labels for random steps.
+        """Return an upper bound for how many decided steps are wrong, from labels of random steps.
 
         You may look at the bound after each label, and stop for any reason. It assumes nothing about the model.
 
         Args:
             random: how many steps to label, including those of earlier calls.
             labels: the file of labels; by default `audit.jsonl` in `directory`.
-            truth: take the right answers that the task knows, and ask nobody.
+            truth: whether to take the right answers that the task knows, and ask nobody.
             confidence: the chance that the bound holds.
             ask: called for the right answer to a step, which is shown without the model's answer. It returns a reply in
-                the form
-                of a model's reply, "?" if it cannot say, or None to stop. Without `ask`, only the labels in the file count.
+                the form of a model's reply, "?" if it cannot say, or None to stop. Without `ask`, only the labels in
+                the file count.
             who: the name of the person who answers.
             seed: the seed of the draw; by default a random one, which the file keeps.
             again: steps to ask again.
             warn: called with texts that are worth knowing.
 
         Raises:
-            UsageError: models decided nothing, or the file holds other labels, or labels for another use.
+            UsageError: models decided nothing, or the file holds labels of something else or for another use.
             DamagedRun: the journal was changed since it was written.
             LimitReached: the file cannot be written.
         """
@@ -705,10 +706,10 @@ class Run:
         """Write a page about the run, report.html in `directory`, and its pictures. Return the files, the page first.
 
         Args:
-            force: whether files of the user that already stand there may be replaced.
+            force: whether files of yours that are already there may be replaced.
 
         Raises:
-            UsageError: a file of the user stands there; or numpy, scipy and matplotlib are missing: pip install
+            UsageError: a file of yours is there; or numpy, scipy or matplotlib is missing: pip install
                 'maker-graph[plan]'.
         """
         need_plan_extra("report")
@@ -723,12 +724,15 @@ class Run:
 
     @property
     def refused(self) -> dict[int, str]:
-        """Items whose decided answer is not used in the results -> the reason."""
+        """Item -> why its decided answer is left out of the results."""
         note = self._opened.journal.note("refused")
         return {} if note is None else {int(number): str(why) for number, why in json.loads(note).items()}
 
     def refuse(self, reasons: Mapping[int, str]) -> None:
-        """Leave the answers to these items out of the results. This replaces what was refused before.
+        """Leave the answers to these items out of the results, and only to these.
+
+        Args:
+            reasons: item -> the reason.
 
         Raises:
             LimitReached: the disk is full.
@@ -738,11 +742,11 @@ class Run:
 
     @property
     def to_be_tested(self) -> str | None:
-        """The command that must test the answers before they are written; None if there is none."""
+        """The command that must test the answers before the results are written; None if there is none."""
         return self._opened.journal.note("to be tested") or None
 
     def test_with(self, command: str | None) -> None:
-        """Set the command that must test the answers before they are written; None once they were tested.
+        """Set the command that must test the answers before the results are written; None once it has tested them.
 
         Raises:
             LimitReached: the disk is full.
@@ -751,10 +755,11 @@ class Run:
             self._opened.journal.set_note("to be tested", command or "")
 
     def write_results(self) -> int:
-        """Write the results of a task that has some to `options.out`. Return how many steps are left open.
+        """Write the results to `options.out` if the task has results. Return how many steps are left open.
 
         Raises:
-            UsageError: a file of the user stands there, or the folder is gone: solve again with another `out`, or with `force`.
+            UsageError: a file of yours is there, or the folder is gone: solve again with another `out`, or with
+                `force`.
             LimitReached: the disk is full, or the file may not be written.
         """
         options, task = self.options, self.task
@@ -781,7 +786,7 @@ class Run:
 def home_named(path: str | Path, journal: str | None = None, fsync: Fsync = "full", *, standing: bool = False) -> homes.Home:
     """Return the home of a run: its directory, or its name in a database of journals.
 
-    A `standing` home keeps its connection when a run that was opened there is closed.
+    A `standing` home keeps its connection to the database after a run that was opened there is closed.
 
     Raises:
         UsageError: the arguments do not go together, or the address is not one.
@@ -792,18 +797,18 @@ def home_named(path: str | Path, journal: str | None = None, fsync: Fsync = "ful
     from maker_graph.run.remote import Remote
 
     if fsync != "full":
-        raise UsageError("A database decides itself when a step is on its disk: leave out fsync (--fsync).")
+        raise UsageError("A database decides by itself when a step is on its disk: leave out fsync (--fsync).")
     return Remote(str(path), StandingConnection(journal) if standing else Connection(journal))
 
 
 def _seed(model: str | Mapping[str, str] | None) -> int | None:
-    """Return the seed of a run that was given none: the seed of its model, or of the first of several."""
+    """Return the seed for `seed="auto"`: the seed of the model, or of the first of several models."""
     first = next(iter(model.values()), "") if isinstance(model, Mapping) else model
     return info_of(first or "").seed
 
 
 def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask) -> dict[str, str]:
-    """Return the note with what is expected of a run, if enough is known."""
+    """Return the note with what is expected of a run; no note if too little is known of the model or the task."""
     from maker_graph.calibration.plan import expected
 
     total = total_of(task)

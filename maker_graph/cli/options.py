@@ -703,7 +703,7 @@ def opened_run(
 
 def tell_if_long(run: "Run") -> None:
     """Tell that a long run is being read, which takes some seconds."""
-    from maker_graph.run.directory import LONG
+    from maker_graph.run.summary import LONG
 
     if run.step >= LONG:
         tell(f"Reading {run.step:,} steps.")

@@ -16,7 +16,7 @@ from maker_graph.core.verifying import STANDINGS
 from maker_graph.errors import Undecided
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import list_price
-from maker_graph.run.directory import LONG, Summary
+from maker_graph.run.summary import LONG, Summary
 from maker_graph.runs import Run
 
 CODES: Mapping[Verdict | None, int] = {"contradicted": CONTRADICTED, "unfinished": CONTRADICTED, "open": EXIT_CODES[Undecided]}

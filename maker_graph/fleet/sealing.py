@@ -23,13 +23,14 @@ from maker_graph.files import OwnFiles
 from maker_graph.journal.joined import Join, JoinedJournal, Opened
 from maker_graph.journal.protocol import Journal
 from maker_graph.run import home as homes
-from maker_graph.run.directory import Directory, Summary
+from maker_graph.run.directory import Directory
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import own_files
 from maker_graph.run.preflight import see_results
 from maker_graph.run.provenance import Provenance
 from maker_graph.run.results import write_out
 from maker_graph.run.settings import Settings, unchanged
+from maker_graph.run.summary import Summary
 from maker_graph.run.uses import NOTE as USES
 from maker_graph.runs import Run
 from maker_graph.tasks.inputs import see_declared, see_files

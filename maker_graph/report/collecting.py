@@ -31,11 +31,11 @@ from maker_graph.report.counting.truth import Lengths, Truth, VoteJudge
 from maker_graph.report.counting.verifier import NOTHING_VERIFIED, VerifierCounter, VerifierCounts
 from maker_graph.report.counting.walk import TruthWalk
 from maker_graph.report.labels import label_sentences
-from maker_graph.run.directory import kept_verdict, summary
 from maker_graph.run.home import Run
 from maker_graph.run.options import kept_options
 from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.settings import Settings
+from maker_graph.run.summary import kept_verdict, summary
 from maker_graph.tasks.decompose import Node
 
 REPLAYED = 100_000

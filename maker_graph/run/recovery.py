@@ -33,9 +33,10 @@ from maker_graph.core.machine import MakerOutput, Totals
 from maker_graph.errors import LimitReached, MakerError, OlderJournal, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
 from maker_graph.journal.sqlite.database import storage_errors
-from maker_graph.run.directory import LONG, Directory
+from maker_graph.run.directory import Directory
 from maker_graph.run.home import Run
 from maker_graph.run.places import kept_place
+from maker_graph.run.summary import LONG
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 

@@ -37,7 +37,6 @@ from maker_graph.run.asking import Chats, WhoVotes, priced
 from maker_graph.run.beside import KeptBeside
 from maker_graph.run.climbs import KeptClimbs
 from maker_graph.run.copies import KeptCopies, see_draws
-from maker_graph.run.directory import stuck_note
 from maker_graph.run.drift import NOTE as EXPECTED
 from maker_graph.run.drift import Drift
 from maker_graph.run.home import Run
@@ -48,6 +47,7 @@ from maker_graph.run.places import Asked, Places
 from maker_graph.run.recovery import Compiled, Recovered, none_waits, recovered, replayed, thread_of, waiting
 from maker_graph.run.reopening import Amending
 from maker_graph.run.settings import unchanged
+from maker_graph.run.stuck import stuck_note
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 from maker_graph.run.unison import Unison

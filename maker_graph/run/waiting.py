@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 
 from maker_graph.core.guarding import guarded
 from maker_graph.errors import OutOfReach, Undecided, UsageError
-from maker_graph.run.directory import stuck_step
 from maker_graph.run.home import Run
 from maker_graph.run.left_answers import LeftAnswer
 from maker_graph.run.review import answer_items, count_open
 from maker_graph.run.session import Question, Session
+from maker_graph.run.stuck import stuck_step
 
 LOOKS = 0.5
 """How many seconds pass between two looks for an answer."""

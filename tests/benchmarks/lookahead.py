@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from maker_graph.run.directory import summary
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import solve
+from maker_graph.run.summary import summary
 from tests.made import created, new_settings
 
 

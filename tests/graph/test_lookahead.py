@@ -16,9 +16,9 @@ from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.task import Task
 from maker_graph.journal.entry import encode
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.run.directory import summary
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.solving import solve
+from maker_graph.run.summary import summary
 from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted
 from tests.graph.test_maker import Countdown, counting

@@ -9,13 +9,14 @@ from maker_graph.errors import DamagedRun
 from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.report.collecting import collect
 from maker_graph.run import directory as runs
+from maker_graph.run import summary as summaries
 from tests.made import created, new_settings
 from tests.report.making import by_hand, data_of, moves, rows
 
 
 def test_counts_are_those_of_a_replay(hanoi: Path) -> None:
     with runs.opened(hanoi) as run:
-        summary, found = runs.summary(run), collect(run)
+        summary, found = summaries.summary(run), collect(run)
     assert (found.samples, found.votes, found.outvoted, found.rounds) == (
         summary["samples"],
         summary["votes"],

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from maker_graph.errors import DamagedRun, OlderJournal, UnusableRun
-from maker_graph.run.directory import opened, summary
+from maker_graph.run.directory import opened
+from maker_graph.run.summary import summary
 from maker_graph.runs import Run
 
 FIXTURES = Path(__file__).parent / "fixtures"

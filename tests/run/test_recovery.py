@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from maker_graph.errors import LimitReached, OlderJournal
-from maker_graph.run.directory import opened, summary
+from maker_graph.run.directory import opened
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import Watcher, solve
+from maker_graph.run.summary import summary
 from tests.made import created, new_settings
 
 CHECKPOINTS = "checkpoints.db"

@@ -40,11 +40,12 @@ from maker_graph.errors import MakerError
 from maker_graph.journal.entry import encode
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.run.directory import opened, summary
+from maker_graph.run.directory import opened
 from maker_graph.run.home import Run
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.settings import Settings
 from maker_graph.run.solving import Watcher, solve
+from maker_graph.run.summary import summary
 from tests.made import created, new_settings
 
 MODEL = "sim:gpt-oss-20b,latency=0.002"

@@ -13,9 +13,10 @@ import pytest
 from maker_graph.core.canonical import canonical
 from maker_graph.core.spending import Spent
 from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, UnknownModel, UnknownTask, UnusableRun
-from maker_graph.run.directory import opened, summary
+from maker_graph.run.directory import opened
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import Watcher, solve
+from maker_graph.run.summary import summary
 from tests.made import created
 from tests.survival.harness import Whole, entries, settings_of, whole
 

@@ -10,7 +10,8 @@ import pytest
 
 from maker_graph.errors import DamagedRun, LimitReached
 from maker_graph.journal.sqlite.database import make_database
-from maker_graph.run.directory import opened, summary
+from maker_graph.run.directory import opened
+from maker_graph.run.summary import summary
 from maker_graph.runs import Run
 from maker_graph.tasks import Hanoi
 from tests.disks import read_only

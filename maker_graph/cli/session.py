@@ -54,7 +54,8 @@ def go_on(
         raise stopped
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
-        tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
+        kept = "1 step is kept" if run.step == 1 else f"{run.step} steps are kept"
+        tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {kept}.{_todo(run, stopped)}")
     if whole and ending is not None:
         ending.decided(run)
     left, unwritten = (0, None) if isinstance(stopped, TakenOver) else written_of(run)

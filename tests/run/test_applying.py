@@ -63,7 +63,7 @@ def test_a_tree_must_be_clean_and_know_its_files(tree: Path, tmp_path: Path) -> 
     (tree / NAMES[3]).write_text("mine")
     with pytest.raises(UsageError, match=rf"has changes that are not committed \({NAMES[3]}\)"):
         see_clean(tree, NAMES)
-    with pytest.raises(UsageError, match="is no git tree"):
+    with pytest.raises(UsageError, match="is in no git repository"):
         see_clean(tmp_path, [])
     assert git_directory(tmp_path) is None
 

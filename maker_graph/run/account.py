@@ -1,8 +1,9 @@
 """What a run or a calibration spends, and the limits at which it pauses.
 
-Requests are counted as in any budget (`models/budget.py`). What is reserved is on the disk as well, in the journal of the run
-or the file of the calibration, before the request is made (`Reserved`): as much as the step before took, so that it costs no
-write of its own while steps are alike. Of a process that is killed, the account knows what it may have spent at most.
+Requests are counted as in any budget (`models/budget.py`). Before a request is made, what it may use is also reserved
+on the disk (`Reserved`), in the journal of the run or the file of the calibration. So if the process is killed, the
+account knows what it may have spent at most. Each commit reserves for the next step what the last step used. So as long
+as steps are alike, a reservation needs no write of its own.
 """
 
 import time
@@ -22,20 +23,20 @@ from maker_graph.models.pricing import FlatPrice, Price
 from maker_graph.run.pace import PACE, Pace
 
 NOT_KNOWN: Price = FlatPrice(0.0, 0.0)
-"""The price of a model whose price is not known, but may not be zero."""
+"""The price of a model whose price is not known. Nothing is counted for it, although it may not be free."""
 
 MOST_HELD = 16
-"""Calls beyond those under way that are held for the next step at most, however many the last one took."""
+"""The most calls that are reserved for the next step, besides those under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits at which a run pauses; None is no limit. Earlier sessions of the run count.
+    """The limits at which a run pauses; None is no limit. They hold over all sessions of the run.
 
     Attributes:
         cost: USD.
         calls: requests, failed ones included.
-        minutes: at work.
+        minutes: minutes at work.
     """
 
     cost: float | None = None
@@ -44,13 +45,13 @@ class Limits:
 
 
 class Book(Protocol):
-    """What keeps an account for good: the journal of a run, or the file of a calibration."""
+    """What stores an account: the journal of a run, or the file of a calibration."""
 
     def owned(self) -> None:
-        """See that this process may spend, and that what it spends can be kept.
+        """Make sure that this process may spend, and that what it spends can be stored.
 
         Raises:
-            MakerError: it may not, or no longer.
+            MakerError: it may not, or it cannot be stored.
         """
         ...
 
@@ -59,31 +60,39 @@ class Book(Protocol):
         ...
 
     def provide(self, spent: Spent, wished: Reserved, least: Reserved, /) -> Reserved:
-        """Return how much may be under way once so much more was spent: what is wished, or less if a shared purse has less.
+        """Return how much to reserve: what is `wished`, or less if runs share a purse that is nearly empty.
+
+        Args:
+            spent: what was spent since it was last booked.
+            wished: the most to reserve.
+            least: the least that is of use.
 
         Raises:
-            LimitReached: it does not have the least.
+            LimitReached: the purse does not have the least.
         """
         ...
 
     def spend(self, spent: Spent, reserved: Reserved, notes: Notes = NO_NOTES, /) -> None:
-        """Add what was spent; on return it and what may be under way are on disk, and so are notes if this book keeps them."""
+        """Add what was spent, and store what may be under way. On return both are on the disk.
+
+        A book that keeps notes stores them at the same time.
+        """
         ...
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Keeps an account in its book, and tells `record` every prompt and reply; a `Meter` for samplers.
+    """Counts what is spent, and keeps the account in its book. It is a `Meter` for samplers.
 
     Attributes:
-        book: where the account is kept.
-        price: of a request; None if it costs nothing, or is not known.
-        limits: where it stops.
-        record: told of every prompt and reply.
-        warn: told if what was under way passes the limit on the cost.
-        pace: of the replies.
-        advice: what `LimitReached` says to do; "{}" stands for the limit: cost, calls or minutes.
-        since: what was used since the book was last told.
+        book: where the account is stored.
+        price: the price of a request; None if it costs nothing, or if the price is not known.
+        limits: the limits at which it stops.
+        record: called with every prompt and reply.
+        warn: called with a text if the calls under way have exceeded the limit on the cost.
+        pace: how long replies take.
+        advice: what `LimitReached` says to do. "{}" stands for the limit: cost, calls or minutes.
+        since: what was used since it was last booked.
     """
 
     book: Book
@@ -102,41 +111,45 @@ class Ledger:
     def __post_init__(self) -> None:
         account = self.book.account()
         spent, unsettled = account.spent, account.unsettled
-        lost = f"{unsettled.calls} calls, ${unsettled.cost:.4f}"
+        killed = f"with {unsettled.calls} calls, ${unsettled.cost:.4f}, that were under way when a process was killed"
         self._tally = Tally(
             self.limits.cost,
             self.limits.calls,
             self.advice,
             cost=spent.cost + unsettled.cost,
             calls=spent.calls + unsettled.calls,
-            aside=f" ({lost}, were under way in what was killed)" if unsettled.calls else "",
+            aside=f" ({killed})" if unsettled.calls else "",
         )
         self._seconds = spent.seconds
 
     def at(self, price: Price | None) -> PricedMeter:
-        """Return a meter on this account for a model with a price of its own; with that of the ledger if it is None."""
+        """Return a meter on this account for a model of this price; None stands for the price of the ledger."""
         return PricedMeter(self, price)
 
     def reserve(self, most: Usage, /, price: Price | None = None) -> None:
-        """Set aside the most that a request can use, as far as that can be estimated.
+        """Set aside the most that a request can use, by estimate.
 
         Raises:
-            LimitReached: it might pass a limit.
-            MakerError: this process must not spend any more: the run has another owner, for example.
+            LimitReached: the request might exceed a limit.
+            MakerError: this process must not spend any more, because the run has another owner, for example.
         """
         self.book.owned()
         asked = cost_of(most, price or self.price)
         self._tally.check(asked)
         open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked + self._tally.excess, 1))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
-            held = self._capped(open_.plus(open_), open_, self.since)  # twice as much: many samples write it a few times only
+            held = self._capped(open_.plus(open_), open_, self.since)  # twice as much, so that many samples need few writes
             held = self.book.provide(Spent(), held, open_)
             self.book.spend(Spent(), held)
             self._held = held
         self._tally.open(asked)
 
     def settle(self, most: Usage, call: Call, /, price: Price | None = None) -> None:
-        """Put what a sample, or a draft, used in the place of what was set aside."""
+        """Replace what was set aside by what the sample or draft used.
+
+        Raises:
+            LimitReached: the record cannot be written.
+        """
         price = price or self.price
         self._close(most, spent_on(call, price), price, billed=True)
         if call.name == "sample":
@@ -144,16 +157,16 @@ class Ledger:
         if self.record is not None:
             try:
                 self.record(call)
-            except OSError as error:  # ours, not the provider's: another try would be paid for and recorded no better
+            except OSError as error:  # not the provider's failure, which would be retried and paid for
                 raise LimitReached(f"The record cannot be written ({error.strerror}): make room, and resume.") from error
 
     def abandon(self, most: Usage, /, *, billed: bool, price: Price | None = None) -> None:
-        """Count a request that failed."""
+        """Count a request that failed. It counts at its full price if it may be `billed`."""
         price = price or self.price
         self._close(most, Spent(cost_of(most, price) if billed else 0.0, calls=1), price, billed=billed)
 
     def take(self) -> tuple[Spent, Reserved]:
-        """Return what was used since the last time and what may be under way, both for the book; begin anew."""
+        """Return what was used since it was last booked, and what to reserve from now on. Both are for the book."""
         again = min(self.since.calls, MOST_HELD)
         share = Reserved(self._held.cost * again / self._held.calls, again) if self._held.calls else Reserved()
         flying = self._flying()
@@ -163,7 +176,7 @@ class Ledger:
         return self._begin_anew(), self._held
 
     def find(self, totals: Totals) -> None:
-        """Count what was drawn according to `totals` and is not in the journal, which is an older copy of itself."""
+        """Count the samples that are in `totals` but not in the journal, which is an older copy of itself."""
         spent, tokens = self.book.account().spent, totals["tokens"]
         samples = max(0, totals["samples"] - spent.samples)
         usage = Usage(
@@ -177,24 +190,24 @@ class Ledger:
         self._tally.calls += samples
 
     def paced(self, step: int) -> Notes:
-        """Return the note of the pace, if it is time to write it again: `step` is to be committed now."""
+        """Return the note of the pace, if it is due with the commit of `step`; else no notes."""
         return {PACE: self.pace.note()} if self.pace.reached(step, self._seconds) else NO_NOTES
 
     def give_back(self, taken: Spent) -> None:
-        """Count again what was taken for the book and did not get into it."""
+        """Count again what `take` returned, because it was not booked."""
         self.since = self.since.plus(taken._replace(seconds=0.0))
         self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
 
     def close(self, notes: Notes = NO_NOTES) -> None:
-        """Book what is not booked yet, and keep notes with it; nothing is under way any more."""
+        """Book the rest of what was used, with notes. Nothing is reserved any more."""
         self.book.spend(self._begin_anew(), Reserved(), {PACE: self.pace.note(), **notes})
         self._held = Reserved()
 
     def seconds_left(self) -> float | None:
-        """Return how long the run may still work, or None if it may for ever.
+        """Return how many seconds the run may still work; None if there is no limit.
 
         Raises:
-            LimitReached: not at all.
+            LimitReached: none are left.
         """
         if self.limits.minutes is None:
             return None
@@ -204,20 +217,20 @@ class Ledger:
         return left
 
     def out_of_time(self) -> LimitReached:
-        """Return the error for a run that has worked as long as it may."""
+        """Return the error for a run that has reached its limit on minutes."""
         return LimitReached(f"The limit of {self.limits.minutes:g} minutes is reached. {self.advice.format('minutes')}")
 
     def _begin_anew(self) -> Spent:
-        """Return what was used since the last time."""
+        """Return what was used since it was last booked, and count from zero again."""
         now = time.monotonic()
         taken = self.since._replace(seconds=now - self._clock)
         self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
         return taken
 
     def _capped(self, held: Reserved, least: Reserved, since: Spent) -> Reserved:
-        """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`.
+        """Return `held`, but at most what the limits leave, and at least `least`.
 
-        `since`: that part of what was used which is to be held as well.
+        `since` is what was used already and is part of `held`.
         """
         tally = self._tally
         cost, calls = self.limits.cost, self.limits.calls
@@ -227,7 +240,7 @@ class Ledger:
         )
 
     def _flying(self) -> Reserved:
-        """Return what the calls under way may use."""
+        """Return what the calls under way may use at most."""
         return Reserved(self._tally.flying, self._tally.open_calls)
 
     def _close(self, most: Usage, spent: Spent, price: Price | None, *, billed: bool) -> None:

@@ -1,4 +1,4 @@
-"""The file of a review queue: what is asked, and a person's answers; JSON Lines, or CSV if its name ends so."""
+"""The file of a review queue, with questions and a person's answers: JSON Lines, or CSV if its name ends in .csv."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from maker_graph.run.review import OpenItem
 COLUMNS = ("item", "question", "ballot", "answer")
 
 _FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""The beginning of a text that a spreadsheet takes for a formula."""
 
 
 def exported(items: Iterable[OpenItem], *, as_csv: bool) -> str:
@@ -35,10 +35,10 @@ def exported(items: Iterable[OpenItem], *, as_csv: bool) -> str:
 
 
 def read_answers(path: Path) -> dict[int, str]:
-    """Return the answers in a file, by the number of the item; those that are empty or null are left out.
+    """Return item -> answer, from a file. Answers that are empty or null are left out.
 
     Raises:
-        UsageError: the file cannot be read, or holds no answers. The text names the line.
+        UsageError: the file cannot be read, or is not such a file. The text names the line.
     """
     text = users_text(path, "the file as JSON Lines or CSV")
     read: Callable[[str, Path], Iterator[tuple[int, Any, Any]]] = _csv if path.suffix.lower() == ".csv" else _json_lines
@@ -73,7 +73,7 @@ def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{path}, line {number}: this is no JSON ({visible(str(error))[:100]}).") from None
         if not isinstance(found, dict) or not {"item", "answer"} <= found.keys():
-            raise UsageError(f'{path}, line {number}: a line is an object with "item" and "answer".')
+            raise UsageError(f'{path}, line {number}: each line must be an object with "item" and "answer".')
         yield number, found["item"], found["answer"]
 
 
@@ -85,7 +85,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is no value")
+    raise ValueError(f"{name} is no JSON value")
 
 
 def _csv(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:

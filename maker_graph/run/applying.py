@@ -1,7 +1,8 @@
-"""Edits of a tree, made all of them or none: what is to be written is kept in the git directory before the first file changes.
+"""Applies edits to a git tree: all of them, or none.
 
-A kill at any moment leaves that intent behind. Whoever comes next (`recover`) completes it. If a file was changed by somebody
-else meanwhile, what was written is taken back instead, and that file is left as it is.
+Before the first file changes, a file in the git directory says what will be written: the intent. A kill at any moment
+leaves it there, and the next command completes the edits (`recover`). If somebody else has changed one of the files
+meanwhile, that file is left as it is, and the other edits are taken back.
 """
 
 import base64
@@ -22,12 +23,12 @@ _LOCK = "maker-graph-apply.lock"
 
 
 class Change(NamedTuple):
-    """What becomes of a file.
+    """One edit.
 
     Attributes:
-        path: from the top of the tree.
-        before: what it holds.
-        after: what it is to hold.
+        path: the file, from the top of the tree.
+        before: what the file holds.
+        after: what the file is to hold.
     """
 
     path: str
@@ -36,10 +37,10 @@ class Change(NamedTuple):
 
 
 def git_directory(top: Path) -> Path | None:
-    """Return the git directory of the tree `top`; None if it is no git tree.
+    """Return the git directory of the tree `top`; None if `top` is not the top of a git tree.
 
     Raises:
-        UsageError: git cannot tell.
+        UsageError: git fails, or is not installed.
     """
     if not (top / ".git").exists():
         return None
@@ -47,10 +48,10 @@ def git_directory(top: Path) -> Path | None:
 
 
 def see_clean(top: Path, paths: Iterable[str]) -> None:
-    """See that a tree has no changes of its own, and that git knows the files that are to be changed.
+    """Make sure that a tree has no uncommitted changes, and that git tracks the files `paths`.
 
     Raises:
-        UsageError: there is no git tree, it has changes, or it does not know one of the files `paths`.
+        UsageError: there is no git tree, it has changes, or git does not track one of the files.
     """
     if git_directory(top) is None:
         raise UsageError(
@@ -66,17 +67,17 @@ def see_clean(top: Path, paths: Iterable[str]) -> None:
         raise UsageError(f"git does not know {strange[0]} in {top}: add and commit it first.")
     if hidden := [path for path in wanted if known[path] != "H"]:
         raise UsageError(
-            f"git was told to overlook changes of {hidden[0]} in {top}: "
-            "git update-index --no-assume-unchanged --no-skip-worktree takes that back."
+            f"git was told to overlook changes of {hidden[0]} in {top}: undo that with "
+            f"git update-index --no-assume-unchanged --no-skip-worktree {hidden[0]}."
         )
 
 
 def apply(top: Path, changes: Iterable[Change]) -> None:
-    """Make all changes of a clean tree, or none; on return they are on the disk.
+    """Make all changes in a clean tree, or none. On return they are on the disk.
 
     Raises:
-        UsageError: a file no longer holds what the changes were made for, or another process applies something.
-        LimitReached: there is no room, or no access; nothing is changed.
+        UsageError: a file no longer holds its `before`, or another process applies edits. Nothing is changed.
+        LimitReached: there is no room, or no access. Nothing is changed.
     """
     made = [each for each in changes if each.before != each.after]
     git = git_directory(top)
@@ -90,7 +91,9 @@ def apply(top: Path, changes: Iterable[Change]) -> None:
         try:
             write_whole(git / _INTENT, json.dumps({"files": files}), private=True)
         except OSError as error:
-            raise LimitReached(f"{git} cannot be written to ({error.strerror}): make room, or give access.") from None
+            raise LimitReached(
+                f"{git} cannot be written to ({error.strerror}): make room, or give access, and go on."
+            ) from None
         try:
             for each in made:
                 _see_same(top, each)
@@ -107,20 +110,20 @@ def apply(top: Path, changes: Iterable[Change]) -> None:
 
 
 def is_applied(top: Path, changes: Iterable[Change]) -> bool:
-    """Say whether all files hold already what they are to hold."""
+    """Say whether all files already hold what they are to hold."""
     return all(_content(top / each.path) == each.after for each in changes)
 
 
 def recover(top: Path) -> str | None:
-    """Complete what an interrupted `apply` has begun in a tree; return in a sentence what was done, None if there was nothing.
+    """Complete an `apply` that was interrupted. Return what was done, in a sentence; None if there was nothing to do.
 
     Raises:
-        UsageError: another process is at work on it.
+        UsageError: another process applies edits, or the intent cannot be read.
         LimitReached: there is no room, or no access.
     """
     try:
         git = git_directory(top)
-    except UsageError:  # without git, nothing was begun either; whoever wants to apply is told by `see_clean`
+    except UsageError:  # without git nothing can have begun, and `see_clean` tells who wants to apply
         return None
     if git is None or not (git / _INTENT).exists():
         return None
@@ -131,10 +134,10 @@ def recover(top: Path) -> str | None:
             said = json.loads((git / _INTENT).read_text(encoding="utf-8"))["files"]
             changes = [Change(path, base64.b64decode(before), base64.b64decode(after)) for path, before, after in said]
             if any(not (top / each.path).resolve().is_relative_to(top.resolve()) for each in changes):
-                raise ValueError("a file in it is outside of the tree")  # noqa: TRY301  as all that is wrong with it
+                raise ValueError("a file in it is outside of the tree")  # noqa: TRY301  told like all that is wrong with it
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise UsageError(
-                f"{git / _INTENT} cannot be read ({error}): see with git what was changed, and remove it."
+                f"{git / _INTENT} cannot be read ({error}): look with git at what was changed, and remove this file."
             ) from None
         odd = [each.path for each in changes if _content(top / each.path) not in {each.before, each.after}]
         try:
@@ -144,7 +147,9 @@ def recover(top: Path) -> str | None:
             for each in changes:
                 write_whole(top / each.path, each.after)
         except OSError as error:
-            raise LimitReached(f"{top} cannot be written to ({error.strerror}): make room, or give access.") from None
+            raise LimitReached(
+                f"{top} cannot be written to ({error.strerror}): make room, or give access, and go on."
+            ) from None
         _forget(git)
     return f"An --apply that was interrupted is complete now: {len(changes):,} files in {top}."
 
@@ -163,7 +168,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _taken_back(git: Path, top: Path, changes: Iterable[Change]) -> None:
-    """Write back what files held before, but those that somebody else has changed, and forget the intent."""
+    """Restore the files that hold what was written, but none that somebody else has changed. Remove the intent."""
     for each in changes:
         if _content(top / each.path) == each.after:
             write_whole(top / each.path, each.before)
@@ -176,10 +181,10 @@ def _forget(git: Path) -> None:
 
 @contextmanager
 def _alone(git: Path) -> Iterator[None]:
-    """See that no other process applies anything in this tree meanwhile.
+    """Keep other processes from applying edits in this tree meanwhile.
 
     Raises:
-        UsageError: one does, or the git directory cannot be written to.
+        UsageError: another process is at it, or the git directory cannot be written to.
     """
     try:
         number = os.open(git / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -196,10 +201,10 @@ def _alone(git: Path) -> Iterator[None]:
 
 
 def _git(top: Path, *words: str) -> bytes:
-    """Return what git says about a tree.
+    """Return the output of a git command in a tree.
 
     Raises:
-        UsageError: git is not there, or refuses.
+        UsageError: git is not installed, or fails.
     """
     kept: Mapping[str, str] = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:

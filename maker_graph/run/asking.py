@@ -1,4 +1,4 @@
-"""Who votes in a run: its models, rules and rungs, each on the account of the run at its own price."""
+"""Who votes in a run: its models, rules and rungs. Each call goes on the run's account, at the price of its model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,14 +21,27 @@ from maker_graph.run.settings import Settings
 
 
 def priced(known: Price | None, model: str | None) -> Price | None:
-    """Return what a request of `model` costs; None if there is none of this name, and the run's own is asked."""
+    """Return the price of a request to `model`; None stands for the price of the ledger.
+
+    It is the `known` price, if there is one. Without it a model that ships is free, and the price of any other is
+    `NOT_KNOWN`. If `model` is None, the run's own model is asked.
+    """
     if known is not None or model is None:
         return known
     return FREE if info_of(model).ships else NOT_KNOWN
 
 
 class Chats(NamedTuple):
-    """The chat models of a run."""
+    """The chat models of a run.
+
+    Attributes:
+        model: the run's own.
+        ladder: the stronger model of the ladder; None if there is none.
+        drafts: the model that drafts states.
+        parts: part -> its model, for the parts that have one of their own.
+        rungs: those of the cascade after the first rung.
+        writers: name -> the model of this name that writes down answers.
+    """
 
     model: BaseChatModel
     ladder: BaseChatModel | None
@@ -42,7 +55,7 @@ class Chats(NamedTuple):
         """Return the models that the settings and options of a run name.
 
         Raises:
-            UsageError: one of them cannot be had.
+            UsageError: one of them cannot be made.
         """
         seed, stronger = settings.voting.seed, settings.ladder.model
         model = model_for(settings.model, task, seed)
@@ -60,11 +73,11 @@ class WhoVotes:
     """Who votes on the steps of a run, and how.
 
     Attributes:
-        voting: how a step is first voted on, unless something else is set for it.
+        voting: how a step is voted on at first, unless its part has settings of its own.
     """
 
     def __init__(self, settings: Settings, options: RunOptions, chats: Chats) -> None:
-        """Take what the run was asked for, and what it was told for this session."""
+        """Take the settings of the run, its options for this session, and its models."""
         self._settings = settings
         self._chats = chats
         self._max_samples = options.max_samples
@@ -79,7 +92,10 @@ class WhoVotes:
         return self.voting.max_samples * max(map(ladder.votes, task.voted_parts.values()), default=1)
 
     def asked(self, task: AnyTask, prices: Prices, meter: Ledger) -> Asked:
-        """Return it for a task: that of the run, or its open items; all that is spent goes to `meter`."""
+        """Return who votes on the steps of `task`, and how. All that is spent goes to `meter`.
+
+        The task is that of the run, or that of its open items.
+        """
         after = self._cascade(prices, meter) if self._settings.cascade else self._ladder(prices, meter)
         voting = self._writing(self.voting, prices, meter)
         return Asked(guarded(task), self._chats.model, voting, self._of_parts(prices, meter), after)
@@ -88,7 +104,7 @@ class WhoVotes:
         return replace(voting, max_samples=self._max_samples or voting.max_samples)
 
     def _writing(self, voting: Voting, prices: Prices, meter: Ledger) -> Voting:
-        """Return `voting` with the chat model that writes the answers, where that is another, on the run's account."""
+        """Return `voting`, with the model that writes down the answers if it is another. Its calls go on the run's account."""
         emit = voting.emit
         if emit is None or (name := emit.writer) is None:
             return voting
@@ -114,7 +130,7 @@ class WhoVotes:
         )
 
     def _of_parts(self, prices: Prices, meter: Ledger) -> dict[str, OfPart]:
-        """Return what the settings say for single parts."""
+        """Return part -> its own model and voting, for the parts that have settings of their own."""
         found = {}
         for name, part in self._settings.parts.items():
             own = None if part.model is None else Calls(meter=meter.at(priced(prices.parts.get(name), part.model)))

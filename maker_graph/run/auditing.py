@@ -1,13 +1,13 @@
-"""The audit of a run: labels of steps drawn at random from those that models decided, and what they say of all of them.
+"""The audit of a run: labels of decided steps that are drawn at random, and what they say about all decided steps.
 
-The population is what votes have decided by now; what a person or the program answered, what a verifier proved, and what is
-open, is counted apart. It is fixed when the draw begins, and so is the order. A run that has gone on since is another
-population: its audit is another draw, in another file.
+The population is all steps that votes have decided by now. Steps that a person or the program answered, that a verifier
+proved, or that are open are counted apart. The population and the order of the draw are fixed when the draw
+begins. If the run goes on, it has another population, and the next audit is another draw, in another file.
 
-Labels count in the order of the draw, up to the first step without one: which steps are labelled must not depend on what they
-say. A label of somebody who could not tell counts as wrong. Of a step that was labelled again the newest label counts, and the
-bound is computed anew from the first draw on, as if that label had been there from the beginning. The bound holds if what is
-right at a step does not depend on when it is asked.
+Labels count in the order of the draw, up to the first step without a label, because what the labels
+say must not decide which of them count. If somebody could not tell, the label counts as wrong. If a step was labelled
+again, its newest label counts, and the bound is computed as if that label had been there from the beginning. The bound
+holds if the right answer at a step does not depend on when somebody is asked for it.
 """
 
 from collections.abc import Callable
@@ -30,20 +30,20 @@ from maker_graph.statistics.audit import CONFIDENCE, Bound
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the labels of a draw say of a run.
+    """What the labels of a draw say about a run.
 
     Attributes:
         population: steps that models decided.
-        drawn: those of them whose label counts: the first ones of the draw.
-        wrong: those that the label contradicts.
-        unsure: those whose label is unsure; for the bound they are wrong.
+        drawn: how many of them have a label that counts: the first ones of the draw.
+        wrong: how many of the drawn ones their label contradicts.
+        unsure: how many of the drawn ones nobody could tell. For the bound they are wrong.
         most: how many of the population are wrong at most.
-        confidence: the chance that `most` is not below the truth, however often it is looked at.
+        confidence: the chance that `most` is not below the truth, however often somebody looks at it.
         waiting: labels that do not count yet, because a step before theirs in the draw has none.
-        open: steps that were left open; they are not audited.
-        person: steps that a person answered; likewise.
-        given: steps whose answer was given, by the program or the world; likewise.
-        proved: steps whose answer the task's verifier proved; likewise.
+        open: steps that were left open. They are not audited.
+        person: steps that a person answered. They are not audited.
+        given: steps whose answer was given, by the program or the world. They are not audited.
+        proved: steps whose answer the task's verifier proved. They are not audited.
         wrong_steps: the steps that a label contradicts, in the order of the draw.
         file: the file of the labels.
         things: what the run calls its steps: "steps", or "items".
@@ -65,14 +65,15 @@ class Audit:
     proved: int = 0
 
     def __str__(self) -> str:
-        """Return what may be said by it."""
+        """Return the result of the audit in sentences."""
         were = "was" if self.drawn == 1 else "were"
         counts = "counts" if self.unsure == 1 else "count"
         unsure = f", and {self.unsure:,} that nobody could tell, which {counts} as wrong" if self.unsure else ""
         said = (
             f"Of {self.population:,} decided {self.things}, {self.drawn:,} drawn at random {were} checked; {self.wrong:,} "
-            f"wrong{unsure}. With {100 * self.confidence:g} % confidence at most {self.most:,} are. The bound holds at any "
-            "time it is looked at, and assumes nothing about the model."
+            f"{'is' if self.wrong == 1 else 'are'} wrong{unsure}. With {100 * self.confidence:g} % confidence, at most "
+            f"{self.most:,} of all {self.population:,} are wrong. The bound holds whenever you look at it, and assumes nothing "
+            "about the model."
         )
         others = (
             (self.open, "left open"),
@@ -81,14 +82,14 @@ class Audit:
             (self.proved, "proved by the task's verifier"),
         )
         apart = ", ".join(f"{number:,} {how}" for number, how in others if number)
-        return f"{said} It says nothing of other {self.things}: {apart}." if apart else said
+        return f"{said} It says nothing about the other {self.things}: {apart}." if apart else said
 
 
 def audit(run: Run, how: Labelling, confidence: float = CONFIDENCE) -> Audit:
-    """Draw steps that models decided, have them labelled, and return what the labels say of all of them.
+    """Draw steps that models decided, have them labelled, and return what the labels say about all of them.
 
     Raises:
-        UsageError: models decided nothing, or the file is one of other labels.
+        UsageError: models decided nothing, or the file holds labels of something else.
         DamagedRun: the journal was changed since it was written.
         LimitReached: the file cannot be written.
     """
@@ -96,14 +97,14 @@ def audit(run: Run, how: Labelling, confidence: float = CONFIDENCE) -> Audit:
     if not population.steps:
         proved = f" The task's verifier proved {population.proved:,}." if population.proved else ""
         raise UsageError(f"No step of this run was decided by votes: there is nothing to audit.{proved}")
-    Bound(len(population.steps), confidence)  # or it raises, before anybody is asked
+    Bound(len(population.steps), confidence)  # raises if the confidence is wrong, before anybody is asked
     path = how.labels or _draw_of(run, population, how.warn)
     see_apart(path, run)
     population = _drawn_from(run, path, population)
     with opened_labels(path, _header(run, population, how.seed), any_seed=how.seed is None) as file:
         label_drawn(file, lambda: _source(run), population, how)
         if run_at(run) != population.at:
-            how.warn("The run has gone on meanwhile: this is about the steps that were decided when the audit began.")
+            how.warn("The run has gone on meanwhile. This is about the steps that were decided when the audit began.")
         found = _found(run, file, population, confidence)
         keep_use(run.journal, file, "audit", str(found))
     return found
@@ -122,10 +123,12 @@ def _header(run: Run, population: Population, seed: int | None) -> LabelHeader:
 
 
 def _draw_of(run: Run, population: Population, warn: Callable[[str], None]) -> Path:
-    """Return the file of the draw from this population, in the directory of the run; or the next one, for a new draw.
+    """Return the file of the draw from this population, in the directory of the run.
+
+    If there is none yet, it is the next free name, for a new draw.
 
     Raises:
-        UsageError: one of these files is something else.
+        UsageError: one of the audit files holds something else.
     """
     number, older, folder = 1, "", run.home.made_folder()
     while is_there(path := folder / f"audit{f'-{number}' if number > 1 else ''}.jsonl"):
@@ -134,17 +137,18 @@ def _draw_of(run: Run, population: Population, warn: Callable[[str], None]) -> P
         with reading_labels(path) as file:
             if (file.header.run, file.header.digest) == (run.settings.id, population.digest):
                 return path
-            older = f"{path.name} was drawn from {file.header.population:,} decided steps, and now there are other ones"
+            older = f"{path.name} was drawn from {file.header.population:,} of them"
         number += 1
     if older:
-        warn(f"{older} ({len(population.steps):,}): the run has gone on since. So another draw begins, in {path.name}.")
+        now = f"now there are {len(population.steps):,}"
+        warn(f"The decided steps have changed: {older}, and {now}. So another draw begins, in {path.name}.")
     return path
 
 
 def _drawn_from(run: Run, path: Path, decided: Population) -> Population:
-    """Return the population from which a file was drawn, if all steps on which models voted were: the decided ones among them.
+    """Return the population for the draw in a file: `decided`, unless it was drawn from all steps on which models voted.
 
-    Those come in a random order too.
+    Then it is the decided ones among these, which come in a random order too.
     """
     if not is_there(path) or not path.is_file() or path.stat().st_size == 0:
         return decided
@@ -160,7 +164,7 @@ def _source(run: Run) -> Source:
 
 
 def _found(run: Run, file: LabelFile, population: Population, confidence: float) -> Audit:
-    """Return what the labels say that count."""
+    """Return what the labels that count say."""
     bound, unsure, wrong_steps = Bound(population.number, confidence), 0, list[int]()
     for step in takewhile(lambda step: step in file.labels, order_of(population, file.header.seed)):
         label, decision = file.labels[step], run.journal.decision(step)

@@ -177,7 +177,7 @@ def test_no_kill_begins_a_limit_anew(cli: Cli, children: Children, tmp_path: Pat
                 break
             assert child.kill() == -signal.SIGKILL
         assert child.wait() == 4
-    said = r"The limit of 90 calls is reached \(\d+ calls, \$0.0000, were under way in what was killed\)"
+    said = r"The limit of 90 calls is reached \(with \d+ calls, \$0.0000, that were under way when a process was killed\)"
     assert re.search(said, told.read_text())
     assert 20 <= len(asked) <= 90
     assert cli("plan", "c.jsonl").returncode == 2

@@ -60,7 +60,7 @@ def drawn(folder: Path, name: str = "runs/r/audit.jsonl") -> list[dict[str, Any]
 
 def test_an_audit_asks_at_the_terminal_and_says_its_bound(words: Cli, tmp_path: Path) -> None:
     assert words("audit", "r", "--random", "0").stdout.startswith(
-        "Of 6 decided items, 0 drawn at random were checked; 0 wrong."
+        "Of 6 decided items, 0 drawn at random were checked; 0 are wrong."
     )
     first = typed(tmp_path, b"lower\nA\xff\nTOO LONG\nQ\n?\nq\n", "audit", "r", "--random", "4", "--who", "an\x1bna")
     assert first.returncode == 0, first.stderr
@@ -72,7 +72,9 @@ def test_an_audit_asks_at_the_terminal_and_says_its_bound(words: Cli, tmp_path: 
         "2 of 4 labels count so far",
     ):
         assert said in first.stderr
-    assert first.stdout.startswith("Of 6 decided items, 2 drawn at random were checked; 1 wrong, and 1 that nobody could tell")
+    assert first.stdout.startswith(
+        "Of 6 decided items, 2 drawn at random were checked; 1 is wrong, and 1 that nobody could tell"
+    )
     header, label, unsure = drawn(tmp_path)
     assert (header["use"], header["population"], header["task"], header["options"]) == (
         "certify",
@@ -93,14 +95,17 @@ def test_the_truth_audits_without_asking(words: Cli, tmp_path: Path) -> None:
     assert (found["exit_code"], found["drawn"], found["wrong"], found["most"], found["share"]) == (0, 6, 2, 2, 2 / 6)
     assert (sorted(found["wrong_steps"]), found["run"], drawn(tmp_path)[0]["seed"]) == ([1, 2], "r", 4)
     done = words("audit", "r")
-    assert "Of 6 decided items, 6 drawn at random were checked; 2 wrong. With 95 % confidence at most 2 are." in done.stdout
+    assert (
+        "Of 6 decided items, 6 drawn at random were checked; 2 are wrong. With 95 % confidence, at most 2 of all 6 are wrong."
+        in done.stdout
+    )
     assert done.stderr.count("is not as its label says") == 2
 
 
 def test_a_step_is_labelled_again(words: Cli, tmp_path: Path) -> None:
     words("audit", "r", "--truth")
     done = typed(tmp_path, b"Z\n", "audit", "r", "--again", "1")
-    assert "6 drawn at random were checked; 1 wrong." in done.stdout
+    assert "6 drawn at random were checked; 1 is wrong." in done.stdout
     assert words("audit", "r", "--again", "99").returncode == 2
 
 
@@ -131,7 +136,7 @@ def test_a_run_of_hanoi_is_labelled_in_the_states_that_it_went_through(cli: Cli,
     seed = next(seed for seed in range(99) if next(order(7, seed)) == 1)
     reply = b"move = [1, 0, 2]\\nnext_state = [[3, 2], [], [1]]\n"
     done = typed(tmp_path, reply, "audit", "r", "--random", "7", "--seed", str(seed))
-    assert "7 decided steps, 1 drawn at random was checked; 0 wrong." in done.stdout
+    assert "7 decided steps, 1 drawn at random was checked; 0 are wrong." in done.stdout
     assert drawn(tmp_path)[1]["answer"] == {"move": [1, 0, 2], "next_state": [[3, 2], [], [1]]}
 
 
@@ -210,5 +215,5 @@ def test_certify_and_the_report_say_what_they_cannot_see_and_what_was_audited(wo
     assert words("report", "r", "--task", "words:Words").returncode == 0
     page = (tmp_path / "runs" / "r" / "report.html").read_text()
     assert "If its samples err in the same way, they agree" in page
-    assert "6 drawn at random were checked; 2 wrong" in page
+    assert "6 drawn at random were checked; 2 are wrong" in page
     assert "audit.jsonl (SHA-256 " in page

@@ -41,12 +41,16 @@ def test_labels_are_held_against_what_was_decided(tmp_path: Path) -> None:
 def test_it_says_what_may_be_said() -> None:
     said = str(Audit(50_000, 300, 0, 0, 547, 0.95, 0, 0, 0, 0, (), Path("a"), "items"))
     assert said == (
-        "Of 50,000 decided items, 300 drawn at random were checked; 0 wrong. With 95 % confidence at most 547 are. The bound "
-        "holds at any time it is looked at, and assumes nothing about the model."
+        "Of 50,000 decided items, 300 drawn at random were checked; 0 are wrong. With 95 % confidence, at most 547 of all "
+        "50,000 are wrong. The bound holds whenever you look at it, and assumes nothing about the model."
     )
     said = str(Audit(9, 1, 0, 1, 9, 0.995, 0, 3, 1, 2, (), Path("a")))
-    assert "1 drawn at random was checked; 0 wrong, and 1 that nobody could tell, which counts as wrong. With 99.5 %" in said
-    assert said.endswith("nothing of other steps: 3 left open, 1 answered by a person, 2 given by a program or the world.")
+    assert (
+        "1 drawn at random was checked; 0 are wrong, and 1 that nobody could tell, which counts as wrong. With 99.5 %" in said
+    )
+    assert said.endswith(
+        "nothing about the other steps: 3 left open, 1 answered by a person, 2 given by a program or the world."
+    )
 
 
 def test_only_what_models_decided_is_drawn_and_the_rest_is_counted_apart(tmp_path: Path) -> None:
@@ -79,7 +83,7 @@ def test_a_run_that_has_gone_on_is_another_population_and_gets_another_draw(tmp_
         run.solve(max_steps=30)
         second = run.audit(random=5, truth=True, warn=told.append)
         assert (second.population, second.drawn, second.file.name) == (30, 5, "audit-2.jsonl")
-        assert "audit.jsonl was drawn from 20 decided steps" in told[0]
+        assert "audit.jsonl was drawn from 20 of them, and now there are 30" in told[0]
         assert "another draw begins, in audit-2.jsonl" in told[0]
         told.clear()
         assert run.audit(random=6, truth=True, warn=told.append).drawn == 6

@@ -28,10 +28,12 @@ REAL, TINY, SIMULATED, NONE = "a real model", "the tiny model that ships", "a si
 
 TOP = """# Evidence
 
-This page shows what was measured, and with which command. A command writes it from the result files of the benchmarks
-(`python -m tests.benchmarks.evidence`), so no figure on it was typed by hand, but for those of the last two sections, which
-say so. The commands run from the top of a checkout, and replace the committed result file: give another file to `--out`
-to compare.
+This page is for those who want to check what the project claims. It shows what was measured, and with which command. The
+table gives one sentence for each section.
+
+The page is written from the result files of the benchmarks (`python -m tests.benchmarks.evidence`). Only the figures of the
+last two sections were copied by hand. The commands run from the top of a checkout, and replace the committed result file:
+give another file to `--out` to compare.
 
 **What counts as evidence about a model.** A section says which model was asked.
 
@@ -43,10 +45,13 @@ to compare.
   and is no evidence about any real model.
 - *No model*: formulas, or the code alone.
 
-**Words.** A vote *decides* a question or *passes* it on; then somebody else must answer it, such as a better model or a
-person. So each table with such votes has two figures: how many questions are decided, and how many of these are wrong. An
-interval in brackets is a 95 % interval. *Correlation* says how much two samples of one question err together: 0 is
-independence, 1 means that they are copies. The [glossary](glossary.md) explains the other words.
+**Words.** A *sample* is one reply of a model, and without a *red flag* it is a vote. *A lead of 3*, or *ahead by 3*, decides
+once an answer has 3 votes more than any other. *Ahead by 3 within 5* gives up if no answer can still win within 5 votes. *5 of
+5*, or *ahead by 5 within 5*, decides only if five votes agree. *Confirmed by 3 of 4* decides if 3 of the next 4 votes agree
+with the first. k is the lead. A vote that gives up *passes* the question on, and somebody else must answer it, such as a
+better model or a person. So each table with such votes has two figures: how many questions are decided, and how many of these
+are wrong. An interval in brackets is a 95 % interval. *Correlation* says how much two samples of one question err together: 0
+is independence, 1 means that they are copies. The [glossary](glossary.md) explains the other words.
 
 Times were measured on machines with two cores that did other work as well. They vary by a fifth or more from one run to the
 next.
@@ -120,10 +125,10 @@ SECTIONS: dict[str, list[Section]] = {
             "real_votes",
             REAL,
             "Many samples of each question were drawn beforehand. Each rule of voting then gets these samples "
-            "in random order, many times. Four other ways from the literature are among the rules. The "
+            "in random order, many times. Majorities and three other rules from the literature are among the rules. The "
             "questions are grade-school maths (GPT-4o mini), dates in five forms and assertions of unittest (both Gemma 3 with "
             "270 million weights). The answers on maths were recorded by the authors of ConSol (arXiv 2503.17587) and are not "
-            "part of this project, so that row cannot be made again from this checkout. Some of their labels are wrong. "
+            "part of this project, so that table cannot be made again from this checkout. Some of their labels are wrong. "
             "`large.jsonl` and `small.jsonl` in the command stand for files of votes. To measure on votes of your own, write "
             "them in the form that [planning](planning.md#labelled-steps) shows. The other votes, with what was asked, are in "
             "[`tests/data/real_votes`](../tests/data/real_votes/README.md). A red-flagged sample counts as a sample. A "
@@ -169,7 +174,7 @@ SECTIONS: dict[str, list[Section]] = {
             "Prices, by a small model",
             "curate_real",
             REAL,
-            "150 prices as shops write them, each asked 8 times. Beside it stands a program that was written for prices.",
+            "150 prices as shops write them, each asked 8 times. They are compared with a program that was written for prices.",
             tables.real_prices,
             headlines.curate_real,
             more="curation.md",
@@ -198,8 +203,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Questions about a database, by a small model",
             "sql_flow_real",
             REAL,
-            "The model is too small for the task. This is kept to show what happens then: nothing is decided "
-            "wrongly, and nothing is answered.",
+            "The model is too small for the task. The section shows what happens then: no question is answered, "
+            "rightly or wrongly.",
             tables.flows,
             headlines.sql_flow_real,
             benchmark="sql_flow",
@@ -252,8 +257,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Problems that are split",
             "decompose",
             SIMULATED,
-            "The model errs the more, the more it is given. A problem is asked at once, or it is split first, "
-            "and every part is voted on.",
+            "The more the model is given at once, the more often it errs. A problem is asked at once, or it is "
+            "split first, and every part is voted on.",
             tables.decomposed,
             headlines.decompose,
         ),
@@ -312,9 +317,10 @@ SECTIONS: dict[str, list[Section]] = {
             "Time-outs that drop right answers",
             "timeouts",
             SIMULATED,
-            "If right answers take longer than wrong ones, a time-out bends the vote. The question is whether "
-            "the plan and the certificate still hold, or the run warns. *Flagged* means that it does not hold "
-            "and the run has warned.",
+            "If right answers take longer than wrong ones, a time-out drops more of the right ones, and the vote "
+            "errs more often. Do the plan and the certificate still hold, or does the run warn? *Holds* means "
+            "that the stated share of wrong decisions is not below the measured interval, and *flagged* that it is below "
+            "it and the run has warned.",
             tables.timeouts,
             headlines.timeouts,
         ),
@@ -322,7 +328,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Independent items",
             "items",
             SIMULATED,
-            "How fast items go, in how much memory, and how many samples are drawn in vain.",
+            "How many items are decided a second, in how much memory, and how many samples are drawn that were "
+            "not needed. *Program* items are answered by a program. Of the *stuck* ones, 74 get no reply that can "
+            "be read. *Rows* take 100 ms a reply.",
             tables.many_items,
             headlines.items,
         ),
@@ -455,8 +463,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Votes that pass",
             "passing",
             NONE,
-            "The formulas give the shares of right, wrong and passed steps. Votes on the rule alone and real "
-            "microsteps are held against them, also with wrong replies that come twice as fast.",
+            "The formulas give the shares of right, wrong and passed steps. Simulated votes on the rule alone and "
+            "whole microsteps are compared with them, also with wrong replies that come twice as fast.",
             tables.passing,
             headlines.passing,
             more="passing.md",
@@ -477,8 +485,8 @@ SECTIONS: dict[str, list[Section]] = {
             "method",
             TINY,
             "The rows differ in the rule, in the red flags, in the check of the rules of Hanoi, and in the "
-            "ladder that a stuck step climbs. This command takes half an hour. Its figures were copied from "
-            "what it printed.",
+            "ladder (what is tried next if a step is stuck). This command takes half an hour. Its figures were "
+            "copied from what it printed.",
             tables.method,
             headlines.method,
             command="python tests/benchmarks/method.py --plan --json",

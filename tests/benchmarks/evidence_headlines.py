@@ -113,7 +113,7 @@ def decompose(found: Any) -> str:
     """Return what splitting does together with votes."""
     kind = "6x6 digits"
     best = {row["asked"]: row["right"] for row in found["rows"] if row["kind"] == kind and row["k"] == 3}
-    return f"Of 100 products of {kind} votes get {best['at once']} right at once, and {best['split']} if they are split."
+    return f"Of 100 products of {kind} votes get {best['at once']} right if asked at once, and {best['split']} if split."
 
 
 def word_problems(found: Any) -> str:
@@ -157,14 +157,14 @@ def sql_flow(found: Any) -> str:
 def timeouts(found: Any) -> str:
     """Return whether anything is off in silence."""
     silent = sum("silent" in (row["plan"], row["certificate"]) for row in found["settings"])
-    return f"Of {len(found['settings'])} settings {silent or 'none'} had a statement that was off without a warning."
+    return f"Of {len(found['settings'])} settings {silent or 'none'} had a statement that was wrong without a warning."
 
 
 def items(found: Any) -> str:
     """Return how fast voted items go."""
     row = found["voted"]
     return (
-        f"{row['items_per_second']:.0f} voted items a second with a model that takes no time, and no sample is drawn in vain."
+        f"{row['items_per_second']:.0f} voted items a second with a model that takes no time, and no sample too many is drawn."
     )
 
 
@@ -238,7 +238,7 @@ def fleet(found: Any) -> str:
     median = found["takeover"]["dbos"]["median"]
     return (
         f"After {events:,} kills and stops of workers and of the database, {lost:,} steps were lost and {twice:,} committed "
-        f"twice. With a lease of 3 s another worker had a run after {median:.1f} s in the middle."
+        f"twice. With a lease of 3 s another worker had a run after {median:.1f} s (median)."
     )
 
 

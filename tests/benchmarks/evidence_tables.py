@@ -670,7 +670,7 @@ def fleet(found: Any) -> Iterable[Table]:
         )
         for name, row in found["campaign"].items()
     ]
-    heads = ("engine", "events", "steps", "lost", "committed twice", "other than unharmed", "calls paid again an event")
+    heads = ("engine", "events", "steps", "lost", "committed twice", "unlike the unharmed fleet", "calls paid again an event")
     yield Table(heads, cells, "**Kills and stops.**")
     cells = [
         (ENGINES[name], f"{row['lease']:g} s", f"{row['takeovers']}", f"{row['median']:.1f} s", f"{row['most']:.1f} s")
@@ -707,7 +707,7 @@ def partitions(found: Any) -> Iterable[Table]:
         (name, str(found[key]), f"{seconds[key]['median']:g} s", f"{seconds[key]['most']:g} s")
         for name, key in (("is refused, as another has taken over", "refused"), ("goes on", "goes on"))
     ]
-    yield Table(("the first machine", "times", "after packets pass: median", "at most"), cells)
+    yield Table(("the first machine", "times", "after packets pass again: median", "at most"), cells)
 
 
 def noted(found: Any) -> Iterable[Table]:

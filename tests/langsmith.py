@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,12 +66,15 @@ class Ingest:
     def sizes(self) -> Counter[str]:
         return Counter(run["trace_id"] for run in self.runs.values())
 
-    def read(self, content_type: str, body: bytes) -> None:
-        if "zstd" in content_type:
-            content_type = content_type.removesuffix("+zstd")
-            body = zstandard.ZstdDecompressor().decompressobj().decompress(body)
-        self.raw.append(body)
-        for name, value in parts(content_type, body):
+    def read(self, bodies: Iterable[tuple[str, bytes]]) -> None:
+        """Take what was sent: first how runs began, for two requests may arrive in either order."""
+        found: list[tuple[str, Any]] = []
+        for content_type, sent in bodies:
+            zipped = "zstd" in content_type
+            body = zstandard.ZstdDecompressor().decompressobj().decompress(sent) if zipped else sent
+            self.raw.append(body)
+            found += parts(content_type.removesuffix("+zstd"), body)
+        for name, value in sorted(found, key=lambda each: each[0].startswith("patch")):
             kind, run, *rest = name.split(".")
             if kind == "feedback":
                 self.feedback.append(value)
@@ -166,5 +169,4 @@ def ingest(*, status: int = 202, delay: float = 0.0, zstd: bool = False) -> Iter
         threading.Thread(target=http.serve_forever, daemon=True).start()
         yield taken
         http.shutdown()
-    for content_type, body in bodies:  # not while they arrive: this server is not the one that is measured
-        taken.read(content_type, body)
+    taken.read(bodies)  # not while they arrive: this server is not the one that is measured

@@ -12,9 +12,8 @@ FORM: Literal[1] = 1
 """The form of the file."""
 
 Use: TypeAlias = Literal["certify", "choose", "example"]
-"""What labels are for: to certify a plan or a run, to choose a rule or a model, or to be shown to models as examples. A label
-that was used to choose, or as an example, can no longer show how good the choice is. So only labels for "certify"
-certify."""
+"""What labels are for: to certify a plan or a run, to choose a rule or a model, or to be shown to models as examples.
+A label that was used to choose, or as an example, can no longer show how good the choice is. Only "certify" certifies."""
 
 USES: tuple[Use, ...] = ("certify", "choose", "example")
 

@@ -32,7 +32,7 @@ from maker_graph.run.label_lines import FORM, Label, LabelHeader, Use, label_of
 _BEGINS = b'{"labels":'
 
 _CLAIMS = 1 << 40
-"""From this offset on, far beyond the end of the file, each byte stands for a step. Whoever asks about it locks the byte."""
+"""From this offset on, far beyond the end, each byte stands for a step. Whoever asks about a step locks its byte."""
 
 
 class LabelFile:

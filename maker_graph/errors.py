@@ -11,7 +11,7 @@ A parent class says what you can do. A child class says what happened:
     │   └── UnusableRun       there is no run here, or there is one already, or it cannot be used in this way
     ├── Undecided             look at the ballot, mend the cause, and resume (exit code 3)
     ├── LimitReached          raise the limit and resume                   (exit code 4)
-    ├── ProviderFailure       cure the provider and resume                 (exit code 5)
+    ├── ProviderFailure       mend what the provider reports, and resume   (exit code 5)
     ├── OutOfReach            wait until the journal can be reached, and resume (exit code 5)
     ├── PartFailed            mend the part of your task that failed, and resume (exit code 5)
     ├── TakenOver             do nothing: another process goes on with the run (exit code 130)

@@ -103,9 +103,9 @@ class Solving(TypedDict, total=False):
 
     Attributes:
         answer: your reply to the step that waits for a person, in the form of a model's reply.
-        max_cost: in USD. The run stops before it spends more.
-        max_calls: requests, failed ones included.
-        max_minutes: minutes of work.
+        max_cost: USD, over all sessions. The run stops before it spends more.
+        max_calls: requests over all sessions, failed ones included.
+        max_minutes: minutes of work, over all sessions.
         max_steps: steps of the task.
         max_samples: a step that is not decided after this many samples stays undecided.
         price: USD per million tokens, as "input,output", if it is not the list price. For several models
@@ -219,8 +219,8 @@ class Run:
         """Make a new run, and open it. No model is asked yet.
 
         Args:
-            path: the directory, which must not exist or be empty. With `journal` the name of the run there. A `Home`
-                says both.
+            path: the directory, which must be empty or not exist yet. With `journal` the name of the run there. A
+                `Home` says both.
             task: the task.
             journal: the address of a database that other machines can reach, such as postgresql://HOST/DATABASE. The
                 run is kept there, and not on this machine. It needs pip install 'maker-graph[fleet]'.
@@ -253,9 +253,9 @@ class Run:
                 leaves the rung out.
             rephrase: the second rung: the task's prompt in other words, if it has some.
             escalate: the third rung: a stronger model.
-            max_cost: in USD. The run stops before it spends more.
-            max_calls: requests, failed ones included.
-            max_minutes: minutes of work.
+            max_cost: USD, over all sessions. The run stops before it spends more.
+            max_calls: requests over all sessions, failed ones included.
+            max_minutes: minutes of work, over all sessions.
             max_steps: steps of the task. None: as many as the task says, or 10,000,000 if it does not say.
             price: USD per million tokens, as "input,output", if it is not the list price. For several models
                 "model=input,output; ...".

@@ -104,7 +104,7 @@ class WhoVotes:
         return replace(voting, max_samples=self._max_samples or voting.max_samples)
 
     def _writing(self, voting: Voting, prices: Prices, meter: Ledger) -> Voting:
-        """Return `voting`, with the model that writes down the answers if it is another. Its calls go on the run's account."""
+        """Return `voting`, with the other model that writes down the answers, if there is one, on the run's account."""
         emit = voting.emit
         if emit is None or (name := emit.writer) is None:
             return voting

@@ -146,9 +146,9 @@ def _draw_of(run: Run, population: Population, warn: Callable[[str], None]) -> P
 
 
 def _drawn_from(run: Run, path: Path, decided: Population) -> Population:
-    """Return the population for the draw in a file: `decided`, unless it was drawn from all steps on which models voted.
+    """Return the population for the draw in a file: `decided`, unless the file was drawn from all steps with a vote.
 
-    Then it is the decided ones among these, which come in a random order too.
+    Then it is the decided ones among these. They come in a random order too.
     """
     if not is_there(path) or not path.is_file() or path.stat().st_size == 0:
         return decided

@@ -19,15 +19,18 @@ _AHEAD = "ahead"
 
 
 class KeptBeside(ABC):
-    """The half of a log that is an `ActionLog`, a `KeepingLog` and a `ClimbLog`: all of it is in notes."""
+    """The part of a log that keeps actions, items that were decided early, and climbs. All of them are in notes.
+
+    It makes a log an `ActionLog`, a `KeepingLog` and a `ClimbLog`.
+    """
 
     @property
     @abstractmethod
     def journal(self) -> Journal:
-        """In which it is kept."""
+        """The journal with the notes."""
 
     def begun(self, step: int) -> Begun | None:
-        """Return what is known of the action of `step`, if an earlier session began it."""
+        """Return what is known of the action of `step` if an earlier session began it; None if none did."""
         found = self.journal.intent()
         return None if found is None or found.step != step else Begun(found.known, found.answer, found.performed)
 
@@ -36,11 +39,11 @@ class KeptBeside(ABC):
         self.journal.intend(Intent(step, part))
 
     def performed(self, step: int, part: str, answer: JSON, *, known: bool = True) -> None:
-        """Keep that an action was performed, and what came of it if that is `known`."""
+        """Keep that an action was performed, and its answer if that is `known`."""
         self.journal.intend(Intent(step, part, known, answer, performed=True))
 
     def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
-        """Keep items that were decided before their turn; what is in the way of it, ends the run anyway."""
+        """Keep items that were decided before their turn. An error is ignored: its cause ends the run anyway."""
         text = json.dumps([[step, encode(decision)] for step, decision in decided.items() if step > self.journal.step])
         if text != (self.journal.note(_AHEAD) or "[]"):
             with suppress(MakerError):
@@ -53,9 +56,9 @@ class KeptBeside(ABC):
         return {step: decode(entry) for step, entry in kept if step > self.journal.step}
 
     def keep_climbs(self, climbs: Mapping[int, Climb]) -> None:
-        """Keep how far steps have come that are not decided."""
+        """Keep how far each undecided step has come."""
         KeptClimbs(self.journal).write(climbs)
 
     def climbs(self) -> dict[int, Climb]:
-        """Return how far steps have come in earlier sessions."""
+        """Return how far each undecided step has come in earlier sessions."""
         return KeptClimbs(self.journal).read()

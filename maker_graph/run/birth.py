@@ -1,9 +1,10 @@
-"""A run is made in a directory beside its own, under a name that no run can have, until all of it is there.
+"""Makes the directory of a run under a name that no run can have, and renames it when all of it is there.
 
-A process that is killed while it makes a run leaves such a directory. Whoever makes a run of that name next removes it. The
-directory of a process that still works is locked, and is left alone. If directories cannot be locked, all are left alone.
+A process that is killed while it makes a run leaves such a directory. Whoever makes a run of the same name next removes
+it. The directory of a process that is still at work is locked, and is left alone. If directories cannot be locked, all
+are left alone.
 
-The journal is made there with its first notes, so that a run has its limits from its first moment.
+The journal is made there together with its first notes. So a run has its limits from its first moment.
 """
 
 import fcntl
@@ -23,10 +24,10 @@ def _prefix(directory: Path) -> str:
 
 @contextmanager
 def cradle(directory: Path) -> Iterator[Path]:
-    """Yield a new directory beside `directory`, for its owner alone; it is removed at the end, unless it was renamed.
+    """Yield a new directory beside `directory`, for its owner alone. Remove it at the end, unless it was renamed.
 
     Raises:
-        UnusableRun: it cannot be made.
+        UnusableRun: the directory cannot be made.
     """
     for left in directory.parent.glob(f"{_prefix(directory)}*"):
         with suppress(OSError), _locked(left):
@@ -36,26 +37,26 @@ def cradle(directory: Path) -> Iterator[Path]:
 
 
 def _made(directory: Path, stack: ExitStack) -> Path:
-    """Return a new directory, which is locked, and removed at the end of `stack`."""
+    """Return a new directory. It is locked, and `stack` unlocks and removes it at its end."""
     while True:
         try:
             made = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))
         except OSError as error:
-            raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
+            raise UnusableRun(f"{directory} cannot be made ({error.strerror}): give access, or another --run.") from None
         with suppress(FileNotFoundError):
             stack.callback(shutil.rmtree, made, ignore_errors=True)
             stack.enter_context(_locked(made, must=False))
             if made.exists():
                 return made
-        # Another process took it for a leftover, in the moment before it was locked.
+        # Another process took the directory for a leftover and removed it, just before it was locked.
 
 
 @contextmanager
 def _locked(directory: Path, *, must: bool = True) -> Iterator[None]:
-    """Keep a directory for this process; the lock ends with it, however it ends.
+    """Hold a lock on a directory. The lock ends with this process, however it ends.
 
     Raises:
-        OSError: another process has it; or it cannot be locked at all, and it `must` be.
+        OSError: the directory `must` be locked and cannot be, because another process holds it, for example.
     """
     file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -31,24 +31,25 @@ _Number = Annotated[float, Field(ge=0)]
 
 
 class RungFile(BaseModel):
-    """One rung in the file of a cascade; what is left out is as for `maker-graph run`.
+    """One rung in the file of a cascade. What is left out has the default of `maker-graph run`.
 
     Attributes:
         model: `provider:model`.
         k: the lead that decides.
-        within: the most votes of the rung; then the step goes to the next one.
+        within: the most votes of the rung. If nobody can win within them, the step goes to the next rung.
         confirm: in place of k: how many votes must agree with the first one.
         of: the most votes after the first one.
-        temperature: of all samples, or [of the first, of the others]; null sends none, "auto" is what suits the model.
+        temperature: the temperature of all samples, or a list: that of the first sample and that of the others. null
+            sends none, "auto" is what suits the model.
         max_tokens: the output cap of a sample; null sends none.
-        max_samples: a vote that needs more samples is undecided.
+        max_samples: a vote that is not decided after this many samples ends undecided.
         stuck_after: a step is stuck after this many red flags in a row.
-        rephrase: which prompt is asked: 0 is the task's own, n its `rephrase(state, n)`.
+        rephrase: which prompt is asked: 0 for the task's own prompt, n for its `rephrase(state, n)`.
         variants: whether each sample is asked one of the task's equivalent questions.
         stop: texts at which a reply ends.
         structured: whether the answer's JSON schema is sent along.
-        emit: who writes down each answer, in a call of its own: true or "same" is the model of the rung, a name another one; an
-            object says more, as `Emit` does.
+        emit: whether each answer is written down in a second call: true or "same" for a call of the rung's model, a
+            name for a call of that model, or an object with the fields of `Emit`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,9 +72,9 @@ class RungFile(BaseModel):
     @model_validator(mode="after")
     def _one_rule(self) -> "RungFile":
         if (self.confirm is None) != (self.of is None):
-            raise ValueError("confirm and of belong together")
+            raise ValueError("confirm and of belong together: give both, or neither")
         if self.confirm is not None and (self.k, self.within) != (None, None):
-            raise ValueError("confirm stands in the place of k and within")
+            raise ValueError("confirm replaces k and within: leave these out")
         return self
 
     def rule(self) -> int | StoppingRule:
@@ -101,11 +102,11 @@ class RungFile(BaseModel):
 
 
 class ExpectedRows(BaseModel):
-    """What a cascade did to the labelled rows that it was planned by.
+    """How a cascade did on the labelled rows that it was planned with.
 
     Attributes:
-        rows: how many.
-        open: of these, those that no rung decided.
+        rows: how many rows there were.
+        open: how many of them no rung decided.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -120,7 +121,7 @@ class CascadeFile(BaseModel):
     Attributes:
         name: what it is called in a plan.
         rungs: all of them, the first included.
-        expected: what it did to the rows that it was planned by; a run that does otherwise says so.
+        expected: how it did on the rows that it was planned with. A run that does otherwise says so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -147,7 +148,7 @@ def read_cascade(path: Path) -> CascadeFile:
     """Return the cascade in a file.
 
     Raises:
-        UsageError: the file cannot be read, or holds none; the text says where.
+        UsageError: the file cannot be read, or holds no cascade, or several; the text says where.
     """
     found = _json_of(path)
     if isinstance(found, list):
@@ -158,15 +159,17 @@ def read_cascade(path: Path) -> CascadeFile:
 
 
 def read_cascades(path: Path) -> list[CascadeFile]:
-    """Return the cascades in a file that holds a list of them, or one, in its order; each has a name.
+    """Return the cascades in a file that holds one, or a list of them, in their order.
+
+    A cascade without a name is called by its rules.
 
     Raises:
-        UsageError: the file cannot be read, or holds none, or two have the same name; the text says where.
+        UsageError: the file cannot be read, or holds no cascade, or two have the same name; the text says where.
     """
     found = _json_of(path)
     listed = found if isinstance(found, list) else [found]
     if not listed:
-        raise UsageError(f"{path} holds no cascade.")
+        raise UsageError(f"{path} holds no cascade: its list is empty.")
     cascades = [_cascade(each, f"{path}, cascade {number}") for number, each in enumerate(listed, start=1)]
     named = [each if each.name else each.model_copy(update={"name": told(each)}) for each in cascades]
     names = [each.name for each in named]
@@ -188,12 +191,13 @@ def told(cascade: CascadeFile) -> str:
 def rungs_of(
     cascade: "str | Path | CascadeFile | Sequence[Rung]", *, seed: int | Auto | None, check: bool
 ) -> list[RungSettings]:
-    """Return the rungs of a cascade as a run keeps them: of a file, or of rungs whose models are named.
+    """Return the rungs of a cascade as a run keeps them.
 
-    `seed` and `check` are for the rungs of a file; a seed that is "auto" is that of the first model.
+    `seed` and `check` apply to the rungs of a file. `Rung`s have their own. "auto" stands for the seed of the first
+    model.
 
     Raises:
-        UsageError: it is no cascade, or cannot be kept with a run.
+        UsageError: it is no cascade, or a run cannot keep it.
     """
     if isinstance(cascade, str | Path):
         cascade = read_cascade(Path(cascade))
@@ -206,9 +210,9 @@ def rungs_of(
     found = []
     for place, rung in enumerate(cascade):
         if rung.calls is not None:
-            raise UsageError("A run cannot keep the calls of a rung: leave them out, and say what holds for all to the run.")
+            raise UsageError("A run cannot keep the calls of a rung: leave calls out, and give such settings to the whole run.")
         if not isinstance(rung.model, str):
-            raise UsageError(f"The models of a run's cascade are named by texts, provider:model, not {rung.model!r:.80}.")
+            raise UsageError(f"The models of a run's cascade are named by texts, provider:model, not by {rung.model!r:.80}.")
         see_kept(rung.voting)
         found.append(_see_first(place, RungSettings(model=rung.model, voting=rung.voting, rephrase=rung.rephrase)))
     return found

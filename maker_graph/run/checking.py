@@ -1,8 +1,9 @@
-"""A task tried in this process and in two others, which have other hash seeds: the order of a set is another there.
+"""Tries a task in this process and in two others. They have other hash seeds, so a set has another order there.
 
-The others are this module as a script: `python -m maker_graph.run.checking NAME OPTIONS STEPS` prints what it saw as JSON. Each
-process makes the task once. One of the others (with "replay" as a further argument) first applies the answers of this one. A
-part that is a program is asked once for each of its steps in each process, and may answer something else there.
+The others run this module as a script: `python -m maker_graph.run.checking NAME OPTIONS STEPS` prints what it saw as
+JSON. Each process makes the task once. One of the others, with "replay" as a further argument, first applies the
+answers of this process. A part that is a program is asked once for each of its steps in each process, and may answer
+differently there.
 """
 
 import asyncio
@@ -23,20 +24,20 @@ from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
 from maker_graph.tasks.trial import PROGRAM, Place, Problem, Trial
 
 STEPS = 1000
-"""Steps that are tried if nothing else is said."""
+"""How many steps are tried by default."""
 
 HASH_SEEDS = ("1", "2")
-"""Of the other processes."""
+"""The hash seeds of the other processes."""
 
 SECONDS = 600
-"""So long another process may take."""
+"""How many seconds another process may take."""
 
 
 def check_task(loaded: LoadedTask, *, steps: int = STEPS) -> Trial:
-    """Return what is wrong with a task. It is tried along its right path, for at most this many steps.
+    """Try a task along its right path, for at most `steps` steps. Return what is wrong with it.
 
     Raises:
-        UsageError: `steps` is no number of steps.
+        UsageError: `steps` is no number of steps, or the task cannot be tried in another process.
     """
     with _others(loaded, whole("steps", steps)) as others:
         trial = _tried(loaded, steps)
@@ -79,7 +80,7 @@ def _replies_of(loaded: LoadedTask) -> Callable[[Pairs], Replies | None] | None:
 
 @contextmanager
 def _others(loaded: LoadedTask, steps: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Begin to try the task in the other processes; yield these."""
+    """Start the other processes, which try the task, and yield them."""
     command = [sys.executable, "-m", "maker_graph.run.checking", loaded.name, json.dumps(loaded.options), str(steps)]
     path = os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))  # noqa: PTH109  sys.path holds strings
     pipe = subprocess.PIPE
@@ -87,7 +88,7 @@ def _others(loaded: LoadedTask, steps: int) -> Iterator[list[subprocess.Popen[st
         running: list[subprocess.Popen[str]] = []
         for seed in HASH_SEEDS:
             env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
-            replays = seed == HASH_SEEDS[-1]  # the others need not wait for the answers
+            replays = seed == HASH_SEEDS[-1]  # only one of them waits for the answers
             told = [*command, *(["replay"] if replays else [])]
             process = subprocess.Popen(told, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env)  # noqa: S603  this module
             running.append(stack.enter_context(process))
@@ -96,7 +97,11 @@ def _others(loaded: LoadedTask, steps: int) -> Iterator[list[subprocess.Popen[st
 
 
 def _seen_by(process: subprocess.Popen[str], trial: Trial) -> tuple[Trial, Problem | None]:
-    """Return what another process saw, and what is wrong with its replay of the answers of `trial`."""
+    """Return what another process saw, and what is wrong with its replay of the answers of `trial`.
+
+    Raises:
+        UsageError: the process failed, or took too long.
+    """
     try:
         output, errors = process.communicate(json.dumps([trial.decided, trial.state]), timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -110,7 +115,7 @@ def _seen_by(process: subprocess.Popen[str], trial: Trial) -> tuple[Trial, Probl
 
 
 def _difference(one: Trial, other: Trial) -> Problem | None:
-    """Return the first step at which two processes differ. After another answer of a program nothing can be compared."""
+    """Return the first difference between two processes. None is found after a program has answered differently."""
     for step, (here, there) in enumerate(zip(one.trace, other.trace, strict=False), start=1):
         if here[:2] == there[:2] and here.prompt == PROGRAM and here != there:
             return None
@@ -124,9 +129,9 @@ def _difference(one: Trial, other: Trial) -> Problem | None:
 
 
 def _print() -> None:
-    """Print what this process sees of the task that its arguments name, and what is wrong with its replay.
+    """Try the task that the arguments name. Print what this process saw, and what is wrong with its replay.
 
-    The replay comes first, on a task that was not called yet. The answers are read from standard input.
+    The replay comes first, on a task that has not been called yet. Its answers are read from standard input.
     """
     name, options, steps, *replay = sys.argv[1:]
     with redirect_stdout(sys.stderr):

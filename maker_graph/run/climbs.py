@@ -1,4 +1,4 @@
-"""Keeps how far each step has come on the rungs, so that after a resume no rung votes twice on what it passed on."""
+"""Keeps how far each step has come on the rungs. So after a resume no rung votes again on a step that it passed on."""
 
 import json
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ _NOTE = "climbs"
 
 
 class KeptClimbs:
-    """The note of a run in which it is kept which votes its undecided steps have behind them."""
+    """The note of a run with the votes that its undecided steps have behind them."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
     def read(self) -> dict[int, Climb]:
-        """Return how far each step has come that is not in the journal yet."""
+        """Return step -> how far it has come, for steps that are not committed yet."""
         kept = json.loads(self._journal.note(_NOTE) or "[]")
         return {step: Climb(tried, question) for step, tried, question in kept if step > self._journal.step}
 
     def write(self, climbs: Mapping[int, Climb]) -> None:
-        """Keep them, in the place of what was kept; on return they are on the disk.
+        """Keep these climbs, in the place of the earlier ones. On return they are on the disk.
 
         Raises:
             MakerError: the run has another owner by now, or the disk is full.

@@ -1,4 +1,4 @@
-"""What a run knows of copies among its replies: kept with it, for a certificate must not rest on them."""
+"""Keeps what a run has seen of copies among its replies, because a certificate must not rest on copies."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ from maker_graph.models.sampler import Sampler
 
 @dataclass(slots=True)
 class KeptCopies:
-    """Keeps in the journal what `copies` has seen, whenever that says more than before."""
+    """Keeps in the journal what `copies` has seen."""
 
     journal: Journal
     copies: Copies
     _kept: tuple[int, bool, bool | None] = (0, False, None)
 
     def keep(self) -> None:
-        """Write the note, if there is something new to tell.
+        """Write the note, if it says more than before.
 
         Raises:
             TakenOver: the run has another owner, who keeps what it sees.
@@ -36,12 +36,13 @@ class KeptCopies:
 
 
 async def see_draws(model: BaseChatModel, voting: Voting, calls: Calls) -> None:
-    """Ask the probe of `model`, as the later samples of a step are asked; `copies` in `calls` takes note.
+    """Ask `model` the probe, with the settings for the later samples of a step. What is seen goes to `calls["copies"]`.
 
-    At temperature 0 nothing is asked. Who cannot be reached is not waited for: the run itself waits. No trace is made.
+    At temperature 0 nothing is asked. A provider that cannot be reached is not waited for, because the run itself waits
+    for it. Nothing is traced.
 
     Raises:
-        LimitReached: it might pass a limit.
+        LimitReached: the probe might exceed a limit.
     """
     prober = Sampler(
         [model],

@@ -1,11 +1,11 @@
-"""When to say that a run leaves what its labelled rows had.
+"""The warning that the steps of a run differ from the labelled rows of its plan.
 
-A plan from labelled rows holds for the source that the rows were drawn from. Whether the steps of a run are from the same
-source cannot be seen, but one thing can: how many of them the votes decide. If that share is far from that of the labelled
-rows, the plan says little of this run. Errors in unison cannot be seen in this way; an audit sees them.
+A plan from labelled rows holds for the source that the rows were drawn from. A run cannot see whether its steps are
+from the same source. But it can see how many of them the votes decide. If that share is far from the share among the
+labelled rows, the plan says little about this run. Errors in unison cannot be seen in this way. An audit sees them.
 
-The plan tries votes on the rows, and no proofs. So nothing is said once a verifier has proved a step: what votes alone would
-have decided cannot be seen any more.
+The plan tries votes on the rows, and no proofs. So once a verifier has proved a step, no warning is given any more,
+because it cannot be seen what votes alone would have decided.
 """
 
 import json
@@ -17,25 +17,25 @@ from maker_graph.core.decision import Decision
 from maker_graph.journal.entry import GIVEN
 
 NOTE = "expected"
-"""The note in which a run keeps what the labelled rows had, as JSON: rows and open."""
+"""The name of the note with the counts of the labelled rows, as JSON: rows and open."""
 
 LEAST = 50
-"""So many steps are seen before anything is said."""
+"""A run is not warned before it has this many steps."""
 
 FAR = 4.0
-"""Standard errors between the two shares above which a run warns: by chance that happens once in 16,000 looks."""
+"""A run is warned if the shares differ by more standard errors than this. By chance one look in 16,000 shows that."""
 
 
 @dataclass(slots=True)
 class Drift:
-    """Tells `warn` if the share of steps that no vote decides is far from that of the labelled rows.
+    """Warns if the share of steps that no vote decides is far from that among the labelled rows.
 
-    It tells again whenever there are twice as many steps.
+    It warns again whenever there are twice as many steps.
 
     Attributes:
-        warn: told.
-        rows: labelled rows; 0 if there is nothing to compare the run with.
-        open: of these, those that no vote decided.
+        warn: the function that is told.
+        rows: how many labelled rows there were; 0 if there is nothing to compare the run with.
+        open: how many of them no vote decided.
     """
 
     warn: Callable[[str], None]
@@ -47,7 +47,7 @@ class Drift:
 
     @classmethod
     def of(cls, note: str | None, warn: Callable[[str], None]) -> "Drift":
-        """Return what watches a run with this note."""
+        """Return the watch on a run with this note; with None it never warns."""
         kept = {"rows": 0, "open": 0} if note is None else json.loads(note)
         return cls(warn, kept["rows"], kept["open"])
 

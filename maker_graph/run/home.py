@@ -1,7 +1,7 @@
 """An opened run, and its home: the place that holds its journal and what is kept beside it.
 
-A run is at home in a directory (`directory.py`), or in a database under its name (`remote.py`). Its journal, its settings and
-what its task gave it to keep are there. So is what its session says of itself, and what people have answered.
+A run is at home in a directory (`directory.py`), or in a database under its name (`remote.py`). There are its journal,
+its settings, what its task gave it to keep, what its session says about itself, and the answers that people have left.
 """
 
 import re
@@ -29,7 +29,7 @@ class Stamp(NamedTuple):
     """A value that differs as soon as anything in a run has changed, and the time of the last change.
 
     Attributes:
-        what: compared with an earlier one.
+        what: the value, to be compared with an earlier one.
         moved: seconds since 1970, on the clock of the machine or database that holds the run.
     """
 
@@ -38,12 +38,12 @@ class Stamp(NamedTuple):
 
 
 class Home(ABC):
-    """The place that holds a run. As a text it is what people are told.
+    """The place that holds a run. `str` returns it as it is shown to people.
 
     Attributes:
-        kind: what it is, in a word.
-        name: of the run.
-        folder: on this machine, for what people look at: the report, files of labels. It need not be there.
+        kind: what it is, in a word, such as "directory".
+        name: the name of the run.
+        folder: the folder on this machine for what people look at: the report, files of labels. It may not exist yet.
     """
 
     kind: ClassVar[str]
@@ -53,15 +53,15 @@ class Home(ABC):
     @property
     @abstractmethod
     def command(self) -> str:
-        """How a command names the run: what follows `maker-graph resume`, as a shell takes it. There is no password in it."""
+        """What follows `maker-graph resume` to name the run, quoted for a shell. There is no password in it."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what was opened to look at it."""
+        """Close what was opened to look at the run."""
 
     @abstractmethod
     def made_folder(self) -> Path:
-        """Return the folder for what people look at, which is there then.
+        """Make the folder for what people look at, if it does not exist yet, and return it.
 
         Raises:
             LimitReached: there is no room, or no access.
@@ -73,7 +73,7 @@ class Home(ABC):
 
     @abstractmethod
     def keeps(self, path: Path) -> bool:
-        """Say whether `path` is a file in which the run is kept, there or not there yet."""
+        """Say whether `path` is the place of a file that belongs to the run itself, whether the file exists or not."""
 
     @abstractmethod
     def is_there(self) -> bool:
@@ -81,11 +81,11 @@ class Home(ABC):
 
     @abstractmethod
     def stamp(self) -> Stamp:
-        """Return what tells whether anything of the run has changed since; it costs little."""
+        """Return a stamp, to see later whether anything of the run has changed. It costs little."""
 
     @abstractmethod
     def settings(self) -> Settings:
-        """Return what the run was asked for, as far as its settings alone tell.
+        """Return the settings of the run.
 
         Raises:
             UnusableRun: there is no run, or a newer maker_graph made it.
@@ -100,7 +100,7 @@ class Home(ABC):
 
         Raises:
             UnusableRun: there is one already, or there cannot be one.
-            UsageError: a setting is no text: the name of a file in another encoding, for example.
+            UsageError: a setting cannot be written in UTF-8, such as the name of a file in another encoding.
         """
 
     @abstractmethod
@@ -110,12 +110,12 @@ class Home(ABC):
         Raises:
             UnusableRun: there is no run, another process holds it, or a newer maker_graph wrote it.
             DamagedRun: its settings or its journal cannot be read, or do not belong together.
-            OlderJournal: what was committed or paid for since is missing from its journal.
+            OlderJournal: the journal is an older copy: what was committed or paid for since is missing from it.
         """
 
     @abstractmethod
     def kept(self) -> str | None:
-        """Return what the task of the run gave it to keep; None if that is nothing.
+        """Return what the task gave the run to keep; None if it gave nothing.
 
         Raises:
             DamagedRun: it cannot be read.
@@ -123,32 +123,32 @@ class Home(ABC):
 
     @abstractmethod
     def voice(self, journal: Journal) -> Voice:
-        """Return the voice of the session that writes this journal."""
+        """Return where the session that writes this journal says how it stands."""
 
     @abstractmethod
     def session(self) -> SeenSession | None:
-        """Return what the last session on the run said, and whether its process lives; None if nothing can be read."""
+        """Return what the last session said, and whether its process lives; None if nothing can be read."""
 
     @abstractmethod
     def last_replies(self, steps: Sequence[int]) -> dict[int, list[str]]:
-        """Return the last replies to items that were left open, by their number, as far as they were kept."""
+        """Return item -> its last replies, for those of the items `steps` whose replies were kept."""
 
     @abstractmethod
     def answers(self) -> LeftAnswers:
-        """Return the answers that were left for the run."""
+        """Return the answers that people have left for the run."""
 
 
 class Run:
-    """An opened run. Its task is made when it is first asked for, and never by importing code unless `load` says so.
+    """An opened run. Its task is made when it is first needed. Code that does not ship is only imported by `load`.
 
     Attributes:
         home: the home of the run.
         settings: what was asked for.
-        journal: its decided steps.
+        journal: the record of its decided steps.
     """
 
     def __init__(self, home: Home, settings: Settings, journal: Journal, task: AnyTask | LoadedTask | None = None) -> None:
-        """Take what is opened; a `LoadedTask` was held against the inputs of the run, any other task will be."""
+        """Take what was opened. The inputs of a task are checked later, unless it is a `LoadedTask`."""
         self.home = home
         self.settings = settings
         self.journal = journal
@@ -159,10 +159,10 @@ class Run:
         self._machine: Machine | None = None
 
     def load(self) -> None:
-        """Make the task by the name that stands in the settings, if it is not there yet, and hold its inputs against the run's.
+        """Make the task by its name in the settings, unless it is there, and compare its inputs with those of the run.
 
-        A name like `package.module:name` imports that module and may call what it finds: it runs code that whoever made the
-        run has chosen.
+        A name like `package.module:name` imports that module and may call what it finds. This runs code that whoever
+        made the run has chosen.
 
         Raises:
             UsageError: it cannot be made.
@@ -179,9 +179,9 @@ class Run:
 
     @property
     def has_task(self) -> bool:
-        """Whether the task is there, or can be made without running anybody's code.
+        """Whether the task is there, or can be made without code that does not ship.
 
-        The input of a run in a database may be on another machine: then its task cannot be made here.
+        The input of a run in a database may be on another machine. Then its task cannot be made here.
         """
         if self._task is not None or self._is_code:
             return self._task is not None
@@ -202,8 +202,8 @@ class Run:
         """The task.
 
         Raises:
-            UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it; or one of its inputs is no longer
-                the one with which the run began.
+            UnusableRun: the task does not ship, and was neither handed in nor loaded (`load`); or one of its inputs is
+                no longer the one with which the run began.
         """
         if self._task is None and self._is_code:
             name, kind = self.settings.task, self.home.kind
@@ -224,7 +224,7 @@ class Run:
 
 
 def see_name(name: str) -> None:
-    """See that a run can have this name.
+    """Make sure that a run can have this name.
 
     Raises:
         UnusableRun: it cannot.
@@ -234,10 +234,10 @@ def see_name(name: str) -> None:
 
 
 def see_text(origin: str) -> None:
-    """See that the settings of a run can be kept: in a locale that does not fit, the name of a file may be no text.
+    """Make sure that the settings of a run are text. In a locale other than UTF-8, the name of a file may not be.
 
     Raises:
-        UsageError: they cannot.
+        UsageError: they cannot be written.
     """
     try:
         origin.encode()

@@ -1,4 +1,4 @@
-"""The lines of a file of labels: what they are of, and what is right at one step."""
+"""The lines of a file of labels: the header, which says what was drawn from, and the labels."""
 
 import json
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ FORM: Literal[1] = 1
 """The form of the file."""
 
 Use: TypeAlias = Literal["certify", "choose", "example"]
-"""What labels are for: to certify (a plan's promise, an audit), to choose a rule or a model by, or to be shown as examples. A
-label by which was chosen, or that was an example, says nothing of how good the choice is: only "certify" certifies."""
+"""What labels are for: to certify a plan or a run, to choose a rule or a model, or to be shown to models as examples.
+A label that was used to choose, or as an example, can no longer show how good the choice is. Only "certify" certifies."""
 
 USES: tuple[Use, ...] = ("certify", "choose", "example")
 
 
 class LabelHeader(BaseModel):
-    """What labels are of: the first line of their file, in which nothing can change.
+    """The first line of a file of labels. It says what was drawn from, and never changes.
 
     Attributes:
         labels: the form of the file.
-        task: as in a run.
+        task: the name of the task.
         options: what the task is made with.
-        inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
-        population: from how many steps they were drawn.
-        seed: of the draw, see `statistics/drawing.py`.
-        run: the id of the run whose steps they are; None if they are those of the task itself.
-        use: what they are for.
-        digest: of the steps of the run, and of what was decided, when they were drawn; None if they are of no run.
+        inputs: name -> digest of an input of the task; see `tasks/inputs.py`.
+        population: how many steps were drawn from.
+        seed: the seed of the draw; see `statistics/drawing.py`.
+        run: the id of the run whose steps were drawn; None if they are steps of the task itself.
+        use: what the labels are for.
+        digest: a digest of the run's steps and decisions at the time of the draw; None if the steps are of no run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -48,14 +48,14 @@ class LabelHeader(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is right at one step.
+    """A label: what is right at one step, as somebody says.
 
     Attributes:
         step: its number, from 1.
-        who: said so.
-        when: in UTC, ISO 8601.
-        answer: the right answer, if the person knew it.
-        candidate: the answer as canonical JSON, as a vote compares it; None if it was not known.
+        who: who says so.
+        when: the time, in UTC, ISO 8601.
+        answer: the right answer; None if it was not known.
+        candidate: the answer as canonical JSON, as votes are compared; None if it was not known.
     """
 
     step: int

@@ -1,4 +1,4 @@
-"""Labels for the steps that were drawn: asked of a person, who never sees the model's answer, or of the task's own truth."""
+"""Labels for drawn steps. They come from a person, who never sees the model's answer, or from the task's own truth."""
 
 import re
 import secrets
@@ -30,19 +30,19 @@ from maker_graph.statistics.drawing import drawn
 from maker_graph.tasks.loading import LoadedTask
 
 LABELS = 300
-"""So many labels are asked for if nothing else is said."""
+"""How many labels are asked for by default."""
 
 UNSURE = "?"
 """The reply of a person who cannot say what is right."""
 
 TRUTH = "truth"
-"""Who says what the task itself knows to be right."""
+"""The `who` of a label that comes from the task's own truth."""
 
 _AT_ONCE = 1000
-"""Labels of the truth that are written together."""
+"""How many labels of the truth are written at once."""
 
 _JSON_OF_A_PERSON = ("{", "[", '"')
-"""The first characters of JSON that cannot be a plain reply. A number is not among them, because it can be one."""
+"""The first characters of JSON that cannot be a plain reply. A number can be one, so digits are not among them."""
 
 
 class Question(NamedTuple):
@@ -50,9 +50,9 @@ class Question(NamedTuple):
 
     Attributes:
         step: its number, from 1.
-        place: in the draw, from 1.
-        of: how many are to be labelled.
-        question: as (role, content).
+        place: its place in the draw, from 1.
+        of: how many steps are to be labelled.
+        question: (role, content) pairs, in order.
         refused: why the last reply was not taken; empty at first.
     """
 
@@ -64,16 +64,16 @@ class Question(NamedTuple):
 
 
 Ask: TypeAlias = Callable[[Question], str | None]
-"""Returns a person's reply: what is right, as a model would say it, or `UNSURE`, or None to stop."""
+"""Asks a person. It returns the reply: what is right, as a model would say it, or `UNSURE`, or None to stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the steps are from.
+    """Where the labelled steps come from.
 
     Attributes:
-        task: of which they are.
-        run: whose they are; None if they are those of the task itself.
+        task: the task of the steps.
+        run: the run of the steps; None if they are steps of the task itself.
         check: whether a label must keep the task's rules.
     """
 
@@ -83,7 +83,7 @@ class Source:
 
     @classmethod
     def of(cls, source: Run | LoadedTask, *, check: bool = True) -> "Source":
-        """Return the source that a run, or a task without one, is."""
+        """Return the source for the steps of a run, or of a task without a run."""
         if isinstance(source, Run):
             return cls(guarded(source.task), source, source.settings.voting.check)
         return cls(guarded(source.task), None, check)
@@ -103,14 +103,14 @@ class Labelling(NamedTuple):
     """How drawn steps are labelled.
 
     Attributes:
-        random: how many steps are to be labelled, all calls together.
-        labels: the file of labels; None is one with a name of its own.
-        seed: of the draw; None draws one at random when the file begins, and goes on with that of a file that has begun.
+        random: how many steps are to be labelled, including those of earlier calls.
+        labels: the file of labels; None for one in the folder of the run, or one with the name of the task.
+        seed: the seed of the draw. None: a random one for a new file, and its own for a file that exists.
         truth: whether the task labels the steps, so that no person is asked.
-        ask: asks a person; None if no person is asked.
-        again: steps that are asked once more.
-        who: answers.
-        warn: told what is worth knowing.
+        ask: the function that asks a person; None if nobody is asked.
+        again: steps to ask once more.
+        who: the name of the person who answers.
+        warn: called with texts that are worth knowing.
     """
 
     random: int = LABELS
@@ -124,10 +124,10 @@ class Labelling(NamedTuple):
 
 
 def see_apart(path: Path, run: Run) -> None:
-    """Check that a file of labels is not one of the files of the run itself.
+    """Make sure that a file of labels is not one of the files of the run itself.
 
     Raises:
-        UsageError: it is.
+        UsageError: it is one of them.
     """
     if run.home.keeps(path):
         raise UsageError(f"{path} is a file of the run itself: give another one to --labels.")
@@ -143,10 +143,10 @@ def seed_of(seed: int | None) -> int:
 
 
 def label_drawn(file: LabelFile, source: Callable[[], Source], population: Population, how: Labelling) -> None:
-    """Label those of the drawn steps that have no label yet; `source` is made if there are such.
+    """Label the drawn steps that have no label yet. `source` is only called if there are any.
 
     Raises:
-        UsageError: what is asked for does not fit together, or the task cannot be asked.
+        UsageError: the settings of `how` do not go together, or the task cannot be asked.
         MakerError: the file cannot be written, or the journal was changed since it was written.
     """
     if file.dropped:
@@ -173,9 +173,9 @@ def order_of(population: Population, seed: int) -> Iterator[int]:
 
 
 def label_by_asking(file: LabelFile, source: Source, order: Sequence[int], ask: Ask, who: str, *, again: bool = False) -> None:
-    """Ask a person about the steps of `order`; each label is on the disk before the next question.
+    """Ask a person about the steps of `order`. Each label is on the disk before the next question.
 
-    Those that have a label are left out, unless they are to be asked `again`.
+    Steps that have a label are left out, unless they are to be asked `again`.
 
     Raises:
         MakerError: the file cannot be written, or the journal was changed since it was written.
@@ -184,11 +184,11 @@ def label_by_asking(file: LabelFile, source: Source, order: Sequence[int], ask: 
     states = dict(source.states(missing))
     places = {step: place for place, step in enumerate(order, start=1)}
     for step in missing:
-        if not file.claim(step):  # somebody else is asked about it just now
+        if not file.claim(step):  # somebody else is being asked about it
             continue
         try:
             file.refresh()
-            if step in file.labels and not again:  # or was meanwhile
+            if step in file.labels and not again:  # it was labelled meanwhile
                 continue
             question = Question(step, places[step], len(order), source.question(states[step]))
             label = _asked(source, states[step], question, ask, who)
@@ -200,7 +200,7 @@ def label_by_asking(file: LabelFile, source: Source, order: Sequence[int], ask: 
 
 
 def _asked(source: Source, state: Any, question: Question, ask: Ask, who: str) -> Label | None:
-    """Ask until a reply is taken; return None if the person stops."""
+    """Ask until a reply is taken, and return its label; None if the person stops."""
     while (reply := ask(question)) is not None:
         if reply.strip() == UNSURE:
             return Label(question.step, who, _now())
@@ -212,9 +212,10 @@ def _asked(source: Source, state: Any, question: Question, ask: Ask, who: str) -
 
 
 def read_reply(source: Source, state: Any, reply: str) -> tuple[Judged | None, str]:
-    """Return what a person's reply says is right in a state, or why it was not taken.
+    """Return the answer in a person's reply, or why the reply is not taken.
 
-    It is read as the task reads a model's reply. If it cannot be, and is a JSON object, list or text, it is the answer itself.
+    The task reads the reply like a model's reply. If it cannot, and the reply is a JSON object, list or text, the reply
+    itself is the answer.
     """
     from maker_graph.graph.voters import reading_of  # noqa: PLC0415  LangGraph, which a look at labels does not need
 
@@ -225,7 +226,7 @@ def read_reply(source: Source, state: Any, reply: str) -> tuple[Judged | None, s
         if read["flag"] == "malformed" and reply.lstrip().startswith(_JSON_OF_A_PERSON):
             as_answer = judge(Sample(0, reply.strip()), replace(reading, parse=strict_json))
             read = read if as_answer["flag"] == "malformed" else as_answer
-    except UsageError as error:  # a check that fails on what no parser has seen
+    except UsageError as error:  # the check fails on an answer that the parser has not seen
         return None, visible(str(error)).rstrip(".")
     if read["flag"] is not None:
         return None, f"it is {read['flag']}{': ' + read['why'].rstrip('.') if read['why'] else ''}"
@@ -233,9 +234,9 @@ def read_reply(source: Source, state: Any, reply: str) -> tuple[Judged | None, s
 
 
 def label_by_truth(file: LabelFile, source: Source, order: Sequence[int]) -> None:
-    """Label the steps of `order` that have no label yet by what the task knows to be right.
+    """Label the steps of `order` that have no label yet, by what the task knows to be right.
 
-    Off the right path nobody knows: where steps depend on each other, the label of what follows a wrong answer is unsure.
+    If steps depend on each other, the task does not know what is right after a wrong answer. Such labels are unsure.
 
     Raises:
         UsageError: the task does not know, or its truth fails.
@@ -289,7 +290,7 @@ def _chunks(labels: Iterable[Label]) -> Iterator[list[Label]]:
 
 
 def near_duplicates(source: Source, steps: Collection[int]) -> list[list[int]]:
-    """Return groups of steps that ask the same but for case, digits and spaces: their labels say less than others do."""
+    """Return groups of steps whose questions differ only in case, digits and spaces. Their labels say less."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for step, state in source.states(steps):
         groups[folded(source.question(state))].append(step)
@@ -297,7 +298,7 @@ def near_duplicates(source: Source, steps: Collection[int]) -> list[list[int]]:
 
 
 def folded(question: Iterable[tuple[str, Any]]) -> str:
-    """Return the text of a question without what near-duplicates differ in.
+    """Return the text of a question without its case, digits and extra spaces. Near-duplicates have the same.
 
     >>> folded([("human", "Price  of Tea: 12.50")]) == folded([("human", "price of tea: 9.75")])
     True
@@ -312,14 +313,14 @@ def _now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """How far the labels of a draw are.
+    """How many steps of a draw are labelled.
 
     Attributes:
-        population: steps that were drawn from.
-        asked: steps that are to be labelled.
-        labelled: those of them that have a label.
-        unsure: those whose label is unsure.
-        alike: groups of labelled steps that ask the same but for case, digits and spaces.
+        population: how many steps were drawn from.
+        asked: how many steps are to be labelled.
+        labelled: how many of them have a label.
+        unsure: how many of them have an unsure label.
+        alike: groups of labelled steps whose questions differ only in case, digits and spaces.
         use: what the labels are for.
         file: the file of the labels.
     """
@@ -338,12 +339,12 @@ def label(what: Run | LoadedTask, how: Labelling, use: Use = "certify", *, check
 
     Args:
         what: the run, or the task.
-        how: how they are labelled; a file must be named for a task.
+        how: how the steps are labelled.
         use: what the labels are for.
-        check: whether a label must keep the rules of the task; of a run its settings say so.
+        check: whether a label must keep the rules of the task. For a run, its settings say so.
 
     Raises:
-        UsageError: there are no such steps, or the file is one of other labels.
+        UsageError: there are no such steps, or the file holds labels of something else.
         DamagedRun: the journal was changed since it was written.
         LimitReached: the file cannot be written.
     """
@@ -385,7 +386,7 @@ def label(what: Run | LoadedTask, how: Labelling, use: Use = "certify", *, check
 
 
 def _own_file(what: Run | LoadedTask, use: Use) -> Path:
-    """Return the file of labels that has the name of its task, or stands in the directory of its run."""
+    """Return the file for labels if none is named: one in the folder of the run, or one with the name of the task."""
     end = ".jsonl" if use == "certify" else f"-{use}.jsonl"
     if isinstance(what, Run):
         return what.home.made_folder() / f"labels{end}"

@@ -1,16 +1,16 @@
-r"""A file of labels: what people, or a task's truth, say is right at steps that were drawn at random.
+r"""A file of labels: what people, or the task's own truth, say is right at steps that were drawn at random.
 
-It is JSON Lines. The first line says what was drawn from (`LabelHeader`); its seed tells the order of the draw. Each
-further line is a label. The newest line of a step holds.
+It is JSON Lines. The first line says what was drawn from (`LabelHeader`). Its seed gives the order of the draw. Each
+further line is a label. The newest label of a step counts.
 
     {"labels": 1, "task": "records", ..., "population": 5000, "seed": 7, "run": null, "use": "certify"}
     {"step": 17, "answer": "12.50", "candidate": "\"12.50\"", "who": "anna", "when": "2026-11-26T09:00:00Z"}
     {"step": 18, "unsure": true, "who": "anna", "when": "2026-11-26T09:00:10Z"}
 
-- A label counts once its line is on the disk as a whole. Of a process that was killed half a line may be left; it is dropped.
-- Lines are only added. Each is written under a lock, at the end of what others have added meanwhile, so several people may
-  label into one file. Each of them is asked about other steps.
-- A file that begins in another way belongs to the user, and is left as it is.
+- A label counts once its whole line is on the disk. A process that was killed may leave half a line. It is dropped.
+- Lines are only added, under a lock, after those that others have added. So several people may label into one file.
+  They are asked about different steps.
+- A file that begins in another way is the user's, and is left as it is.
 """
 
 import errno
@@ -32,21 +32,21 @@ from maker_graph.run.label_lines import FORM, Label, LabelHeader, Use, label_of
 _BEGINS = b'{"labels":'
 
 _CLAIMS = 1 << 40
-"""Where, far beyond its end, a byte of the file stands for each step: whoever asks about a step holds a lock on that byte."""
+"""From this offset on, far beyond the end, each byte stands for a step. Whoever asks about a step locks its byte."""
 
 
 class LabelFile:
     """An open file of labels.
 
     Attributes:
-        path: its place.
-        header: what its labels are of.
+        path: the file.
+        header: what the labels were drawn from.
         labels: step -> its newest label.
-        dropped: whether half a line stood at its end, which does not count.
+        dropped: whether the file ended in half a line, which does not count.
     """
 
     def __init__(self, path: Path, header: LabelHeader, file: int, *, writable: bool) -> None:
-        """Take the open `file`, of which nothing was read yet."""
+        """Take the open `file`. Nothing of it has been read yet."""
         self.path = path
         self.header = header
         self.labels: dict[int, Label] = {}
@@ -60,17 +60,17 @@ class LabelFile:
         """Read what others have added.
 
         Raises:
-            UsageError: the file was changed otherwise, or holds a line that is no label; the text says which.
+            UsageError: what was read before was cut off, or a line is no label; the text says which.
         """
         with _locked(self._file, fcntl.LOCK_SH):
             self._read()
 
     def add(self, *labels: Label) -> None:
-        """Add labels; on return they are on the disk.
+        """Add labels. On return they are on the disk.
 
         Raises:
-            UsageError: the file was deleted, moved, replaced, or changed otherwise.
-            LimitReached: it cannot be written.
+            UsageError: the file was deleted, moved, replaced or cut short, or a line in it is no label.
+            LimitReached: the file cannot be written.
         """
         content = "".join(label.line() for label in labels).encode()
         if not self._writable:
@@ -82,7 +82,7 @@ class LabelFile:
         self.labels.update({label.step: label for label in labels})
 
     def claim(self, step: int) -> bool:
-        """Keep a step for this process, until it is released or the process ends; return whether it was free."""
+        """Claim a step for this process, until it is released or the process ends. Return whether the step was free."""
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _CLAIMS + step)
         except OSError as error:
@@ -90,7 +90,7 @@ class LabelFile:
         return True
 
     def release(self, step: int) -> None:
-        """Give a step back."""
+        """Give up the claim on a step."""
         with suppress(OSError):
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _CLAIMS + step)
 
@@ -99,22 +99,22 @@ class LabelFile:
         return hashlib.sha256(os.pread(self._file, self._end, 0)).hexdigest()
 
     def _append(self, content: bytes) -> None:
-        """Write after the last whole line; what is left of half a line is taken away first."""
+        """Write after the last whole line. Half a line at the end is removed first."""
         try:
             if os.fstat(self._file).st_size > self._end:
                 os.ftruncate(self._file, self._end)
-            if self._end and os.pread(self._file, 1, self._end - 1) != b"\n":  # a line that somebody wrote by hand
+            if self._end and os.pread(self._file, 1, self._end - 1) != b"\n":  # the last line was written by hand
                 content = b"\n" + content
             left = content
             while left:
-                left = left[os.write(self._file, left) :]  # on a full disk the second one says why
+                left = left[os.write(self._file, left) :]  # on a full disk the next write says why
             os.fsync(self._file)
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._file, self._end)
             raise LimitReached(
-                f"{self.path} cannot be written ({error.strerror}): make room, or give access, and call it again. All labels "
-                "before are kept."
+                f"{self.path} cannot be written ({error.strerror}): make room, or give access, and try again. All labels "
+                "before this one are kept."
             ) from None
         self._end += len(content)
         self._lines += content.count(b"\n")
@@ -124,13 +124,13 @@ class LabelFile:
         with suppress(OSError):
             if os.path.samestat(self.path.stat(), os.fstat(self._file)):
                 return
-        raise UsageError(f"{self.path} was deleted, moved or replaced meanwhile: put it back and call it again.")
+        raise UsageError(f"{self.path} was deleted, moved or replaced meanwhile: put it back and try again.")
 
     def _read(self) -> None:
-        """Take the whole lines that follow what was read."""
+        """Read the whole lines after those that were read before."""
         size = os.fstat(self._file).st_size
         if size < self._end:
-            raise UsageError(f"{self.path} was cut short meanwhile: put it back as it was, and call it again.")
+            raise UsageError(f"{self.path} was cut short meanwhile: put it back as it was, and try again.")
         content = os.pread(self._file, size - self._end, self._end)
         cut = content.rfind(b"\n") + 1
         lines, tail = content[:cut], content[cut:]
@@ -149,22 +149,22 @@ class LabelFile:
                         f"{self.path}, line {self._lines}: this is no label ({visible(str(error))[:200]})."
                     ) from None
                 self.labels[label.step] = label
-        self._lines -= 1  # what follows the last line end
+        self._lines -= 1  # the empty text after the last line end is no line
         self._end += len(content)
 
 
 @contextmanager
 def opened_labels(path: Path, header: LabelHeader, *, any_seed: bool = False) -> Iterator[LabelFile]:
-    """Open a file to add labels to it, and begin it if there is none; one that cannot be written can be read.
+    """Open a file to add labels to it. If there is none, begin it. If it cannot be written, it can still be read.
 
     Args:
         path: the file.
-        header: what the labels are of.
-        any_seed: whether a file that was begun goes on with its own seed, whatever the header says.
+        header: what the labels are drawn from.
+        any_seed: whether an existing file keeps its own seed, whatever the header says.
 
     Raises:
-        UsageError: the file holds something else, or labels of something else; or it can neither be read nor begun.
-        LimitReached: there is no room.
+        UsageError: the file holds something else, or labels of something else, or it can neither be read nor begun.
+        LimitReached: the disk is full.
     """
     with _opened(path, make=True) as (file, writable):
         found = _header(file, path)
@@ -175,7 +175,7 @@ def opened_labels(path: Path, header: LabelHeader, *, any_seed: bool = False) ->
             _begin(file, path, header)
         wanted = header.model_copy(update={"seed": found.seed}) if any_seed else header
         if (differ := _differences(found, wanted)) is not None:
-            raise UsageError(f"{path} holds labels {differ}: call it as before, or give another --labels.")
+            raise UsageError(f"{path} holds labels {differ}: give the same settings as before, or another --labels.")
         labels = LabelFile(path, found, file, writable=writable)
         labels.refresh()
         yield labels
@@ -183,7 +183,7 @@ def opened_labels(path: Path, header: LabelHeader, *, any_seed: bool = False) ->
 
 @contextmanager
 def reading_labels(path: Path) -> Iterator[LabelFile]:
-    """Open a file of labels to read it.
+    """Open a file of labels for reading.
 
     Raises:
         UsageError: it cannot be read, or holds something else.
@@ -198,10 +198,10 @@ def reading_labels(path: Path) -> Iterator[LabelFile]:
 
 
 def read_labels(path: Path, *uses: Use) -> tuple[LabelHeader, dict[int, Label]]:
-    """Return what labels in a file are of, and the newest label of each step.
+    """Return the header of a file of labels, and step -> its newest label.
 
     Raises:
-        UsageError: it cannot be read, holds something else, or labels that are for none of `uses`.
+        UsageError: it cannot be read, or holds something else, or its labels are for none of `uses`.
     """
     with reading_labels(path) as file:
         see_use(file, *uses)
@@ -209,7 +209,7 @@ def read_labels(path: Path, *uses: Use) -> tuple[LabelHeader, dict[int, Label]]:
 
 
 def see_use(file: LabelFile, *uses: Use) -> None:
-    """See that labels are for one of `uses`.
+    """Make sure that the labels in a file are for one of `uses`.
 
     Raises:
         UsageError: they are for something else.
@@ -217,13 +217,13 @@ def see_use(file: LabelFile, *uses: Use) -> None:
     if file.header.use not in uses:
         words = {"choose": "were used to choose by", "example": "are shown as examples", "certify": "are kept to certify"}
         raise UsageError(
-            f"The labels in {file.path} {words[file.header.use]} (use {file.header.use!r}), so they say nothing here: give "
+            f"The labels in {file.path} {words[file.header.use]} (use {file.header.use!r}), so they prove nothing here: give "
             f"a file whose use is {' or '.join(map(repr, uses))}."
         )
 
 
 def _is_whole(tail: bytes, *, first: bool) -> bool:
-    """Say whether a line without an end is one that somebody wrote by hand: half an object is no object."""
+    """Say whether a line without a line end is whole, as when somebody wrote it by hand. Half an object is none."""
     try:
         (LabelHeader.model_validate_json if first else label_of)(tail.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -232,10 +232,10 @@ def _is_whole(tail: bytes, *, first: bool) -> bool:
 
 
 def _header(file: int, path: Path) -> LabelHeader | None:
-    """Return the first line of a file; None if it is empty, or was cut off in its first line.
+    """Return the header of a file; None if the file is empty, or was cut off in its first line.
 
     Raises:
-        UsageError: it is something else.
+        UsageError: the file holds something else.
     """
     with _locked(file, fcntl.LOCK_SH):
         content = os.pread(file, os.fstat(file).st_size, 0)
@@ -266,7 +266,7 @@ def _header(file: int, path: Path) -> LabelHeader | None:
 def _begin(file: int, path: Path, header: LabelHeader) -> None:
     with _locked(file, fcntl.LOCK_EX):
         if os.fstat(file).st_size and _header_is_there(file):
-            raise UsageError(f"Another process has begun {path} just now: call it again.")
+            raise UsageError(f"Another process has begun {path} just now: try again.")
         os.ftruncate(file, 0)
         labels = LabelFile(path, header, file, writable=True)
         labels._append((json.dumps(header.model_dump(mode="json"), ensure_ascii=False) + "\n").encode())  # noqa: SLF001  its own
@@ -277,7 +277,7 @@ def _header_is_there(file: int) -> bool:
 
 
 def _differences(found: LabelHeader, wanted: LabelHeader) -> str | None:
-    """Return in words what labels are of that should be of `wanted`; None if they are."""
+    """Return in words how the header that was found differs from the one that is wanted; None if it does not."""
     names = [name for name in LabelHeader.model_fields if getattr(found, name) != getattr(wanted, name)]
     if not names:
         return None
@@ -295,7 +295,7 @@ def _differences(found: LabelHeader, wanted: LabelHeader) -> str | None:
 
 @contextmanager
 def _opened(path: Path, *, make: bool) -> Iterator[tuple[int, bool]]:
-    """Yield a file, and whether it can be written.
+    """Yield an open file, and whether it can be written.
 
     Raises:
         UsageError: it can neither be written nor read, or is no regular file.
@@ -305,7 +305,7 @@ def _opened(path: Path, *, make: bool) -> Iterator[tuple[int, bool]]:
         writable = make
         try:
             how = os.O_RDWR | os.O_CREAT | os.O_APPEND if make else os.O_RDONLY
-            file = os.open(target, how | os.O_CLOEXEC, PRIVATE)  # labels are for the owner's eyes, as a run is
+            file = os.open(target, how | os.O_CLOEXEC, PRIVATE)  # private, as the files of a run are
         except OSError:
             if not make or not target.exists():
                 raise
@@ -320,7 +320,7 @@ def _opened(path: Path, *, make: bool) -> Iterator[tuple[int, bool]]:
 
 @contextmanager
 def _locked(file: int, how: int) -> Iterator[None]:
-    """Keep others from writing within the block, if the file system has locks."""
+    """Hold a lock on the file within the block, if the file system has locks."""
     with suppress(OSError):
         fcntl.flock(file, how)
     try:

@@ -1,16 +1,17 @@
-"""Answers that a person has left for a run, for its owner to take up.
+"""Answers that people have left for a run, until its owner takes them up.
 
-Who answers in the browser does not own the run: a process may be at work on it, and would have to stop. So the answer is left
-beside the journal, and whoever goes on with the run reads it once more, checks it, commits it, and then takes it away. Answers
-are left where the run is: as small files in the folder `answers` of its directory, or in the database (`remote.py`).
+The web page that takes an answer does not own the run: a process may be at work on the run, and would have to stop. So
+the answer is left beside the journal. Whoever goes on with the run reads it again, checks it, commits it, and then
+removes it. Answers are left where the run is: as small files in the folder `answers` of its directory, or in the
+database (`remote.py`).
 
-Nothing is lost or applied twice, whichever process is killed:
+No answer is lost or applied twice, whichever process is killed:
 
-- An answer is there whole or not at all, under a key that no other one has.
-- It is taken away only after it is in the journal. An owner that is killed before that leaves it for the next one.
-- The journal takes one answer to a step. One whose step is decided says nothing any more, and is taken away.
+- An answer is there whole or not at all, under a key of its own.
+- It is removed only after it is in the journal. If the owner is killed before that, the next owner finds it.
+- The journal takes only one answer to a step. If the step is decided already, the answer is removed.
 - An answer to a step that depends on those before it names the hash of the last of them. If the run has come to that step by
-  another way since, the answer is for another question, and is not used.
+  another way since, the answer is to another question, and is not used.
 """
 
 import errno
@@ -30,27 +31,27 @@ from maker_graph.files import odd_kind, write_whole
 FOLDER = "answers"
 
 LONGEST = 200_000
-"""Characters of an answer at most: no reply of a model is longer."""
+"""The most characters of an answer. No reply of a model is longer."""
 
 MOST_READ = 7 * LONGEST
-"""Bytes that are read of a file at most: more is no answer."""
+"""The most bytes of a file that holds an answer. A longer file is ignored."""
 
 MOST = 10_000
-"""So many files are looked at, at most."""
+"""The most files that are looked at."""
 
 
 class Candidate(str):
-    """A candidate of a ballot, in the place of a reply: it is checked, and not parsed by the task."""
+    """A candidate of a ballot, instead of a reply. It is checked, but not parsed by the task."""
 
     __slots__ = ()
 
 
 Reply: TypeAlias = str | Candidate
-"""What a person answers: a text as a model would reply, or a candidate of the item's ballot."""
+"""What a person answers: a text as a model would reply, or a candidate of the ballot."""
 
 
 class KeptAnswer(BaseModel):
-    """An answer as it is kept; see `LeftAnswer`."""
+    """The form in which an answer is stored; see `LeftAnswer`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,10 +71,11 @@ class LeftAnswer(BaseModel):
     """An answer that was left.
 
     Attributes:
-        key: what tells it from all others, such as the name of its file.
+        key: what tells it apart from all others, such as the name of its file.
         step: the step, or item, that it answers.
-        reply: what was answered; a `Candidate` is one of the ballot.
-        after: the hash of the step before, where the question depends on it.
+        reply: what was answered.
+        candidate: whether the reply is a candidate of the ballot.
+        after: the hash of the step before, if the question depends on it; else None.
         refused: why the owner of the run did not take it; empty if no owner has looked at it.
     """
 
@@ -88,18 +90,18 @@ class LeftAnswer(BaseModel):
 
     @classmethod
     def read(cls, key: str, content: str | bytes) -> Self | None:
-        """Return the answer that is kept under this key; None if there is no readable one."""
+        """Return the answer that is stored under this key; None if `content` is no answer."""
         try:
             return cls(key=key, **KeptAnswer.model_validate_json(content).model_dump())
         except ValidationError:
             return None
 
     def meant(self) -> Reply:
-        """Return it as it is read."""
+        """Return the reply as it is to be read: as a `Candidate`, if it is one."""
         return Candidate(self.reply) if self.candidate else self.reply
 
     def refused_for(self, why: str) -> KeptAnswer:
-        """Return the form in which it is kept for the person, after an owner has not taken it."""
+        """Return the answer with the reason why an owner did not take it, to be kept for the person."""
         kept = self.model_dump(exclude={"key", "refused"})
         return KeptAnswer(**kept, refused=why or "no reason")
 
@@ -109,7 +111,7 @@ class LeftAnswers(ABC):
 
     @abstractmethod
     def leave(self, step: int, reply: Reply, after: str | None = None) -> None:
-        """Leave an answer, in the place of earlier ones to the same step; on return it is kept.
+        """Leave an answer, in the place of earlier ones to the same step. On return it is stored.
 
         Raises:
             LimitReached: there is no room, or no access.
@@ -117,18 +119,18 @@ class LeftAnswers(ABC):
 
     @abstractmethod
     def all(self) -> Sequence[LeftAnswer]:
-        """Return all answers that were left, by step; of one step the newest last."""
+        """Return all answers that were left, in the order of their steps, and for one step the newest last."""
 
     @abstractmethod
     def remove(self, left: LeftAnswer) -> None:
-        """Take an answer away: it is in the journal, or says nothing any more."""
+        """Remove an answer that is in the journal, or is of no use any more."""
 
     @abstractmethod
     def refuse(self, left: LeftAnswer, why: str) -> None:
         """Keep for the person why an answer was not taken. If that cannot be kept, the answer is still removed."""
 
     def waiting(self) -> dict[int, LeftAnswer]:
-        """Return by step the answers that no owner has looked at yet; of two for one step the newer one."""
+        """Return step -> its newest answer, among those that no owner has looked at yet."""
         return {left.step: left for left in self.all() if not left.refused}
 
 
@@ -136,11 +138,11 @@ class AnswerFiles(LeftAnswers):
     """The answers that were left for a run in a directory: files in its folder `answers`."""
 
     def __init__(self, directory: Path) -> None:
-        """Take the answers to the run in `directory`."""
+        """Take the directory of the run."""
         self._folder = directory / FOLDER
 
     def leave(self, step: int, reply: Reply, after: str | None = None) -> None:
-        """Leave an answer, in the place of earlier ones to the same step; on return it is on the disk.
+        """Leave an answer, in the place of earlier ones to the same step. On return it is on the disk.
 
         Raises:
             LimitReached: there is no room, or no access.
@@ -161,7 +163,7 @@ class AnswerFiles(LeftAnswers):
             self.remove(left)
 
     def all(self) -> list[LeftAnswer]:
-        """Return all answers that were left, by step; of one step the newest last."""
+        """Return all answers that were left, in the order of their steps, and for one step the newest last."""
         if self._folder.is_symlink():
             return []
         try:
@@ -172,7 +174,7 @@ class AnswerFiles(LeftAnswers):
         return sorted(found, key=lambda left: (left.step, left.key))
 
     def remove(self, left: LeftAnswer) -> None:
-        """Take an answer away: it is in the journal, or says nothing any more."""
+        """Remove an answer that is in the journal, or is of no use any more."""
         with suppress(OSError):
             (self._folder / left.key).unlink(missing_ok=True)
 

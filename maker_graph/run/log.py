@@ -1,10 +1,10 @@
-"""The journal of a run as the log of a graph that somebody builds by hand.
+"""The journal of a run as the log of a graph that you build yourself.
 
-The journal is the same as that of `maker-graph run`. It says what is committed, it refuses an owner that was taken over, and
-its hashes show damage. LangGraph's checkpoints may be kept anywhere, and may be behind it.
+It is the same journal as that of `maker-graph run`. It says what is committed, it refuses an owner that was taken over,
+and its hashes show damage. LangGraph's checkpoints may be anywhere, and may be older than the journal.
 
-Its first hash stands on what such a run must not change: its id, the task's name, its start state and its first prompt, and
-what the caller names as `settings`. Model and rule are in the graph, which the log does not see.
+Its first hash is computed from what such a run must not change: its id, the task's name, start state and first prompt,
+and what the caller gives as `settings`. The model and the rule are in the graph, which the log does not see.
 """
 
 import asyncio
@@ -40,8 +40,9 @@ from maker_graph.run.settings import LOG_FORM, prompt_digest
 class JournalLog(KeptBeside):
     """The log of a graph, in a journal: `create_maker(task, log=log, ...)`.
 
-    Opening it makes the run of this name, or goes on with it, and makes this process its owner: a process that had it before is
-    refused at its next commit. One graph at a time uses a log. Use it as a context manager, or `close` it.
+    To open it makes a new run of this name, or goes on with the one that exists. This process becomes the owner of the
+    run, and an earlier owner is refused at its next commit. Use a log for one graph at a time, as a context manager, or
+    `close` it.
 
     >>> from tempfile import mkdtemp
     >>> from maker_graph import JournalLog, create_maker
@@ -55,7 +56,7 @@ class JournalLog(KeptBeside):
     4 7
 
     Attributes:
-        run_id: of the run, the same in all its sessions.
+        run_id: the id of the run. It is the same in all sessions.
     """
 
     def __init__(
@@ -70,17 +71,17 @@ class JournalLog(KeptBeside):
         """Open the log of this name.
 
         Args:
-            task: of the graph.
-            name: of the run; in one journal each name is one run.
+            task: the task of the graph.
+            name: the name of the run. In one journal each name stands for one run.
             journal: the address of a Postgres database, `postgresql://...`, or a folder of this machine.
-            settings: what else must be the same whenever the run is gone on with: its model and its k, for example.
-            accept_loss: open it although it is an older copy of itself: missing steps are sampled again.
+            settings: what else must be the same in all sessions of the run: its model and its k, for example.
+            accept_loss: whether to open it although it is an older copy of itself. Missing steps are sampled again.
 
         Raises:
             UsageError: the name, the address or a setting is wrong, or the extra `fleet` is missing.
-            UnusableRun: a run of this name is there, and of another task or with other settings; or another process holds it.
+            UnusableRun: the run of this name is of another task or has other settings, or another process holds it.
             DamagedRun: the journal was changed since it was written.
-            OlderJournal: what was committed or paid for since is missing from it.
+            OlderJournal: the journal is an older copy: what was committed or paid for since is missing from it.
             OutOfReach: the database cannot be reached.
         """
         see_task(task)
@@ -106,15 +107,15 @@ class JournalLog(KeptBeside):
         return self._journal
 
     def position(self) -> MakerOutput:
-        """Return the end of the log. A graph goes on from there, and not from its checkpoint."""
+        """Return the state after the last step of the log. A graph goes on from there, not from its checkpoint."""
         return self._at
 
     def append(self, steps: Sequence[Committed]) -> None:
-        """Commit steps; on return they are on the disk.
+        """Commit steps. On return they are on the disk.
 
         Raises:
             TakenOver: another process is the owner by now.
-            StaleStep: the steps do not follow the last one: two graphs use this log at once.
+            StaleStep: the steps do not follow the last one, because two graphs use this log at once.
             OutOfReach: the database cannot be reached.
         """
         with self._lock:
@@ -122,7 +123,7 @@ class JournalLog(KeptBeside):
             self._at = steps[-1].after
 
     async def aappend(self, steps: Sequence[Committed]) -> None:
-        """Do as `append` in a thread, while the event loop does other things; who is cancelled meanwhile waits for its end."""
+        """Do what `append` does, in a thread. If this is cancelled, it waits for the end of the commit first."""
         work = asyncio.ensure_future(asyncio.to_thread(self.append, steps))
         try:
             await asyncio.shield(work)
@@ -133,7 +134,7 @@ class JournalLog(KeptBeside):
             raise
 
     def decided_ahead(self) -> dict[int, Decision]:
-        """Return the items that an earlier session decided before their turn; the journal is not asked again."""
+        """Return the items that were decided before their turn, without a look into the journal."""
         return {step: decision for step, decision in self._ahead.items() if step > self._at["step"]}
 
     def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
@@ -143,17 +144,17 @@ class JournalLog(KeptBeside):
             self._ahead = dict(decided)
 
     def climbs(self) -> dict[int, Climb]:
-        """Return how far steps have come; the journal is not asked again."""
+        """Return how far each undecided step has come, without a look into the journal."""
         return {step: climb for step, climb in self._climbs.items() if step > self._at["step"]}
 
     def keep_climbs(self, climbs: Mapping[int, Climb]) -> None:
-        """Keep how far steps have come that are not decided."""
+        """Keep how far each undecided step has come."""
         with self._lock:
             super().keep_climbs(climbs)
             self._climbs = dict(climbs)
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -164,7 +165,7 @@ class JournalLog(KeptBeside):
 
 
 def _replayed(journal: Journal, machine: Machine) -> MakerOutput:
-    """Return the end of a journal, from the place that it keeps and the answers after it."""
+    """Return the state after the last step of a journal, from the place that it keeps and the later answers."""
     start = kept_place(journal, lambda text: warnings.warn(text, stacklevel=4))
     at = machine.begin() if start is None else start
     for _, _, after in journal.replay(machine, start):
@@ -173,7 +174,7 @@ def _replayed(journal: Journal, machine: Machine) -> MakerOutput:
 
 
 def _asked(task: AnyTask, start: MakerOutput, settings: Mapping[str, JSON]) -> dict[str, Any]:
-    """Return what a run must not change.
+    """Return what the run must not change, by name.
 
     Raises:
         UsageError: a setting is no plain JSON.
@@ -193,14 +194,14 @@ def _read(text: str, asked: Mapping[str, Any], where: str) -> tuple[str, str]:
     """Return the origin and the id of an existing run, from its settings in `text`.
 
     Raises:
-        UnusableRun: it is not of this task, or with other settings.
+        UnusableRun: the run is of another task, or has other settings.
         DamagedRun: the settings cannot be read.
     """
     try:
         found = dict(json.loads(text))
         form, run_id = found.get("log"), str(found["id"])
     except (ValueError, TypeError, KeyError) as error:
-        raise DamagedRun(f"The settings of {where} are damaged: {error}.") from None
+        raise DamagedRun(f"The settings of {where} are damaged ({error}): put back a copy, or give another name.") from None
     if form is None:
         raise UnusableRun(f"{where} is a run of maker-graph and not the log of a graph: give another name.")
     if form != LOG_FORM:
@@ -228,14 +229,14 @@ def _in_folder(folder: str, name: str, asked: Mapping[str, Any], accept_loss: bo
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DamagedRun(f"{path} cannot be read: {error}.") from None
+        raise DamagedRun(f"{path} cannot be read ({error}): put back a copy, or give another name.") from None
     origin, run_id = _read(text, asked, str(directory))
     witness = witness_path(directory, run_id)
     return SqliteJournal(directory / "journal.db", origin, witness=witness, accept_loss=accept_loss, threads=True), run_id
 
 
 def _make_in_folder(directory: Path, origin: str) -> None:
-    """Make the directory of a run, whole or not at all; if another process is faster, its own stays."""
+    """Make the directory of a run, whole or not at all. If another process makes it first, that one stays."""
     with disk_errors(str(directory)):
         directory.parent.mkdir(parents=True, exist_ok=True)
     with cradle(directory) as draft, disk_errors(str(directory)):

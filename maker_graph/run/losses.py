@@ -1,9 +1,9 @@
-"""When to say that a run loses replies.
+"""The warning that a run loses replies.
 
-A reply that is lost, to a time-out for example, is drawn again. If right answers are lost more often than wrong ones, the votes
-are biased, and no ballot shows it. Two things are told: that a share of all replies is lost, and that single decisions lost so
-many that the lost replies could have changed them. The second one matters where few questions need long answers: on these
-nearly all right replies may be lost, though of all replies hardly any are.
+A lost reply, after a time-out for example, is drawn again. If right answers are lost more often than wrong ones, the
+votes are biased, and no ballot shows it. So a run warns if a large share of all replies is lost. It also warns if
+single decisions lost so many replies that these could have changed them. The second warning matters if few questions
+need long answers: nearly all right replies to these may be lost, although hardly any of all replies are.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,14 +17,18 @@ MOST_LOST = 0.02
 """The share of lost replies above which a run warns."""
 
 LEAST_LOST = 4
-"""So many lost replies are told at the earliest: of a few samples, one is a large share."""
+"""A run is not warned before it has lost this many replies. Among few samples, a single one is a large share."""
 
 _ADVICE = "If right answers are slower than wrong ones, {}: a longer --timeout loses fewer."
 
 
 @dataclass(slots=True)
 class Losses:
-    """Tells `warn` of lost replies while a run goes on; and again whenever twice as many are."""
+    """Warns of lost replies while a run goes on, and again whenever there are twice as many.
+
+    Attributes:
+        warn: the function that is told.
+    """
 
     warn: Callable[[str], None]
     _open: int = 0
@@ -57,6 +61,6 @@ class Losses:
 
 
 def could_change(decision: Decision) -> bool:
-    """Say whether the replies that were lost could have changed what a vote decided: for the winner's rival, all of them."""
+    """Say whether the lost replies could have changed a decision, as votes for the second candidate."""
     lost = decision.get("lost", 0)
     return decision["status"] == "decided" and 0 < lost >= lead(decision["ballot"]).votes

@@ -84,7 +84,7 @@ def test_a_file_may_hold_several_for_a_plan_and_each_has_a_name(tmp_path: Path) 
         ({"rungs": [{"model": "sim:perfect", "k": True}]}, r"rungs\.1\.k"),
         ({"rungs": [{"model": "sim:perfect"}, {"model": "sim:perfect", "k": 3, "within": 2}]}, "raise within or lower k"),
         ({"rungs": [{"model": "sim:perfect", "confirm": 2}]}, "belong together"),
-        ({"rungs": [{"model": "sim:perfect", "confirm": 2, "of": 3, "k": 2}]}, "in the place of k"),
+        ({"rungs": [{"model": "sim:perfect", "confirm": 2, "of": 3, "k": 2}]}, "confirm replaces k and within"),
         ({"rungs": [{"model": "sim:perfect", "temperature": "hot"}]}, r"rungs\.1\.temperature"),
         ({"rungs": [{"model": "sim:perfect", "temperature": -1}]}, r"rungs\.1\.temperature"),
         ({"rungs": [{"model": "sim:perfect", "stop": [""]}]}, "stop must be a list of texts"),

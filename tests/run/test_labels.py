@@ -75,7 +75,7 @@ def test_labels_to_choose_by_and_examples_never_certify(tmp_path: Path, use: str
     with opened_labels(path, HEADER.model_copy(update={"use": use})) as file:
         file.add(label(1))
     assert read_labels(path, "choose", "example")[1]
-    with pytest.raises(UsageError, match=f"use '{use}'.*say nothing here"):
+    with pytest.raises(UsageError, match=f"use '{use}'.*prove nothing here"):
         read_labels(path, "certify")
 
 

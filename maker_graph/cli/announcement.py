@@ -87,7 +87,7 @@ def _stated(plan: dict[str, Any]) -> str:
     """Return the chance of a plan in words, with what else it may be: at the worst, or if errors were independent."""
     likely, low = plan["p_full"], plan["p_full_low"]
     if low is not None and low < likely - WIDE:
-        return f"{chance(likely)} by what was measured, {chance(low)} at the worst that its calibration leaves open."
+        return f"{chance(likely)} by the measured error rate, {chance(low)} in the worst case that the calibration allows."
     other = "" if not plan["rho"] else f" If samples erred independently it would be {chance(plan['p_full_independent'])}."
     return f"at least {chance(likely)}.{other}"
 

@@ -41,7 +41,7 @@ def test_a_run_plans_its_k_from_a_calibration_and_says_what_to_expect(cli: Cli) 
     run = ["run", "hanoi", "--disks", "5", "--model", model, "--no-check", "--calibration", "c.jsonl"]
     done = cli(*run, "--target", ".9", "--run", "a", "--json", COLUMNS="200")
     assert json.loads(done.stdout)["k"] == plan["correlated"]["k"] > 1
-    stated = re.search(r"The chance that no step is wrong: ([0-9.]+)\s% by what was measured", done.stderr)
+    stated = re.search(r"The chance that no step is wrong: ([0-9.]+)\s% by the measured error rate", done.stderr)
     assert stated
     assert float(stated[1]) == pytest.approx(100 * plan["correlated"]["p_full"], abs=0.06)
     other = cli(*run[:4], "--model", "sim:perfect", "--calibration", "c.jsonl")
@@ -63,7 +63,7 @@ def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
     limit = ["run", "hanoi", "--max-calls", "8", "--json"]
     done = cli(*limit, COLUMNS="200")
     assert json.loads(done.stdout)["k"] == 2
-    assert re.search(r"no step is wrong: 99\.99\d+\s% by what was measured, 9\d\s% at the worst", done.stderr)
+    assert re.search(r"no step is wrong: 99\.99\d+\s% by the measured error rate, 9\d\s% in the worst case", done.stderr)
     for other in (["--disks", "8"], ["--no-check"], ["--temperature", ".5"], ["--max-tokens", "20"]):
         done = cli(*limit, *other, COLUMNS="200")
         assert (json.loads(done.stdout)["k"], "wrong is not known" in done.stderr) == (3, True), "of these it says nothing"

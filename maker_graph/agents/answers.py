@@ -65,7 +65,7 @@ class Reading:
     loops: int | None = None
 
     def __post_init__(self) -> None:
-        """See that the settings are right.
+        """Make sure that the settings are right.
 
         Raises:
             UsageError: a setting is wrong; the text says which.

@@ -292,7 +292,7 @@ def choose_by_labels(
 
 
 def _see_no_loop() -> None:
-    """See that no event loop is running here.
+    """Make sure that no event loop is running here.
 
     Raises:
         UsageError: an event loop is running.

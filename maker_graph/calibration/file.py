@@ -154,7 +154,7 @@ class Calibration:
         return self._account
 
     def owned(self) -> None:
-        """See that the file is still the one in its place, and as this process has written it.
+        """Make sure that the file is still the one in its place, and as this process has written it.
 
         Raises:
             DamagedRun: it is not.

@@ -55,7 +55,7 @@ def part_named(task: AnyTask, name: str | None) -> str:
 
 
 def see_varies(task: AnyTask, part: str) -> None:
-    """See that a part of a task has variants of its question.
+    """Make sure that a part of a task has variants of its question.
 
     Raises:
         UsageError: it has none.

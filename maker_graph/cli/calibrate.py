@@ -220,7 +220,7 @@ def _labels_of(file: Path, loaded: "LoadedTask", part: str, among: Sequence[int]
 
 
 def _see_options(models: Sequence[str], temperature: str, temperatures: str | None, samples: int, price: str | None) -> None:
-    """See that the options of a calibration fit together.
+    """Make sure that the options of a calibration fit together.
 
     Raises:
         UsageError: they do not.

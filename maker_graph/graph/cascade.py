@@ -42,9 +42,11 @@ class Rung:
 
     def __post_init__(self) -> None:
         if isinstance(self.rephrase, bool) or not isinstance(self.rephrase, int) or self.rephrase < 0:
-            raise UsageError(f"rephrase is a whole number of at least 0, not {self.rephrase!r}.")
+            raise UsageError(f"rephrase must be a whole number of at least 0; it is {self.rephrase!r}.")
         if not isinstance(self.voting, Voting):
-            raise UsageError(f"The voting of a rung is a Voting, such as Voting(k=AheadBy(3, within=5)), not {self.voting!r}.")
+            raise UsageError(
+                f"The voting of a rung must be a Voting, such as Voting(k=AheadBy(3, within=5)); it is {self.voting!r}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def see_cascade(cascade: object) -> tuple[Rung, Cascade]:
         UsageError: `cascade` is no list of rungs, or its first rung asks another prompt than the task's own.
     """
     if isinstance(cascade, str) or not isinstance(cascade, Sequence) or not all(isinstance(each, Rung) for each in cascade):
-        raise UsageError(f"cascade is a list of Rung(model, voting), the first rung included, not {cascade!r}.")
+        raise UsageError(f"cascade must be a list of Rung(model, voting), the first rung included; it is {cascade!r}.")
     if not cascade:
         raise UsageError("A cascade needs at least one rung: leave it out to vote with one model.")
     first, *others = cascade
@@ -83,5 +85,8 @@ def see_rephrases(part: object, rung: Rung) -> Rephrases | None:
     if not rung.rephrase:
         return None
     if not isinstance(part, Rephrases):
-        raise UsageError("A rung of the cascade asks a rephrased prompt, and the task has no rephrase(state, attempt).")
+        raise UsageError(
+            "A rung of the cascade asks a rephrased prompt, but the task has no rephrase(state, attempt): give it that "
+            "function, or leave out the rung's rephrase."
+        )
     return part

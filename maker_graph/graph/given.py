@@ -38,7 +38,7 @@ AGAIN = "again"
 def given_node(part: Given, task: str, log: Log | None, on_doubt: OnDoubt) -> Node:
     """Return the node that asks `part`, a part of the task named `task`, for its answer.
 
-    Under `ainvoke` a plain function always runs in the same thread of its own, so it can use again what it opened there.
+    Under `ainvoke` a plain function always runs in the same thread. So a connection that it opened can be used again.
     """
     where = f"{task}.parts[{part.name!r}].answer"
     acts = part.by == "world"

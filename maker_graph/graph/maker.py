@@ -324,7 +324,7 @@ def _ahead(
 
 
 def _see(most: int, log: Log | None, values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """See that the step at hand may be taken; return an empty decision if the step is in the log already.
+    """Make sure that the step at hand may be taken; return an empty decision if the step is in the log already.
 
     Raises:
         LimitReached: the limit on steps is reached.

@@ -414,7 +414,7 @@ class _Question:
         return await made if "prompt" in self._awaited else made
 
     def _see_blocking(self) -> None:
-        """See that nothing has to be awaited, under `invoke`.
+        """Make sure that nothing has to be awaited, under `invoke`.
 
         Raises:
             UsageError: a function has to be awaited.

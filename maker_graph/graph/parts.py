@@ -50,7 +50,7 @@ class Asked:
         for name, said in self._of_parts.items():
             found = model if said.model is None else said.model
             if found is None:
-                raise UsageError(f"model has none for the part {name!r}: name one for each of {', '.join(self._parts)}.")
+                raise UsageError(f"The part {name!r} has no model: name one in model= for each of {', '.join(self._parts)}.")
             self._models[name] = found
         self._votings = {name: self._of_parts[name].voting or _with_lead(part, voting) for name, part in self._parts.items()}
         self._after = after
@@ -85,7 +85,7 @@ def parts_asked(
         UsageError: one of them names no voted part, a voted part has no model, or `ladder` is no `Ladder`.
     """
     if ladder is not None and not isinstance(ladder, Ladder):
-        raise UsageError(f"ladder is a Ladder, or None for none, not {ladder!r}.")
+        raise UsageError(f"ladder must be a Ladder, or None if a stuck step has no rungs to climb; it is {ladder!r}.")
     leads = k if isinstance(k, Mapping) else {}
     models = model if isinstance(model, Mapping) else {}
     see_names("k names", leads, task.voted_parts)

@@ -146,7 +146,7 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         return {**given, "recursion_limit": max(self.supersteps, given.get("recursion_limit", 0))}
 
     def _see_checkpointers(self, config: RunnableConfig | None) -> None:
-        """See that no checkpointer may run code from its database: the graph's own, or that of a graph around it."""
+        """Make sure that no checkpointer may run code from its database: the graph's own, or that of a graph around it."""
         handed = ensure_config(merge_configs(self.config, config)).get("configurable", {}).values()
         for each in (self.checkpointer, *handed):
             if isinstance(each, BaseCheckpointSaver):

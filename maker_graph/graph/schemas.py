@@ -133,7 +133,7 @@ def messages_of(state: Any) -> Prompt:
 
 def _hints_of(state: type[Any], prompt: object, into: str | None, decision: str | None) -> dict[str, Any]:
     if not isinstance(state, type):
-        raise UsageError(f"state is the schema of your graph, a class, not {state!r}.")
+        raise UsageError(f"state must be the schema of your graph, which is a class; it is {state!r}.")
     hints = get_type_hints(state, include_extras=True)
     if prompt is None and "messages" not in hints:
         raise UsageError(f"{state.__name__} has no messages: say with prompt= what to ask the model.")

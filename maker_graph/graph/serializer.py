@@ -23,7 +23,7 @@ def strict_serializer() -> SerializerProtocol:
 
 
 def refuse_permissive(checkpointer: object) -> None:
-    """See that `checkpointer` makes no objects of classes that its stored checkpoints name; one in memory is accepted.
+    """Make sure that `checkpointer` makes no objects of classes that its stored checkpoints name; one in memory is accepted.
 
     Raises:
         UsageError: it may make them; the text says what to do.

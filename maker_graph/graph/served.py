@@ -97,7 +97,7 @@ def settings_of(runtime: ServerRuntime[Any], schema: type[Settings]) -> Settings
             f"{'.'.join(map(str, each['loc'])) or 'context'}: {each['msg'].removeprefix('Value error, ')}"
             for each in error.errors()
         )
-        raise UsageError(f"The context is not right. {'; '.join(problems)}.") from None
+        raise UsageError(f"The context of this run cannot be used. {'; '.join(problems)}.") from None
 
 
 def calls_for(model: str) -> Calls:
@@ -131,7 +131,7 @@ def _budget(cost: str, calls: str) -> Budget:
 
 
 def see_question(messages: Sequence[BaseMessage], model: str) -> None:
-    """See that a conversation is not too long, and that `model` can have an answer to it.
+    """Make sure that a conversation is not too long, and that `model` can have an answer to it.
 
     Raises:
         UsageError: the conversation is empty or too long, or the model has no answer. A model that ships knows only the prompts

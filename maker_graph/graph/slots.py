@@ -208,7 +208,7 @@ class Slots:
         return list(self._flying)
 
     def _collect(self) -> None:
-        """Take notice of the items that ended."""
+        """Move the items that have ended to those that are finished."""
         while self._ended:
             work = self._ended.popleft()
             step = self._flying.pop(work)
@@ -304,6 +304,6 @@ def _not_both(name: str, why: str) -> UsageError:
 
 
 def _hear(work: Work) -> None:
-    """Take notice of an error that matters to nobody any more."""
+    """Read the error of dropped work, because asyncio warns of errors that nobody reads."""
     if not work.cancelled():
         work.exception()

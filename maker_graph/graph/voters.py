@@ -91,7 +91,7 @@ class _Rung:
 
     def _varies(self) -> Varies:
         if not isinstance(self._part, Varies):
-            raise UsageError(f"{self._part.title} has no variants(state), so its samples cannot be asked variants.")
+            raise UsageError(f"{self._part.title} has no variants(state): give it that function, or leave out variants=True.")
         return self._part
 
 

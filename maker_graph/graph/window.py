@@ -264,7 +264,7 @@ class Window:
         work.cancel()
 
     def _hear(self, work: Work) -> None:
-        """Take notice that work ended, and of an error that matters to nobody any more."""
+        """Note that work has ended. Read its error too, because asyncio warns of errors that nobody reads."""
         self._dying.discard(work)
         if not work.cancelled():
             work.exception()

@@ -105,7 +105,7 @@ class AgentModel(BaseChatModel):
 
 
 def see_settings(**settings: Any) -> None:
-    """See that no setting is given that an agent chooses for its own models.
+    """Make sure that no setting is given that an agent chooses for its own models.
 
     Raises:
         UsageError: one is given.
@@ -118,7 +118,7 @@ def see_settings(**settings: Any) -> None:
 
 @contextmanager
 def _told(used: _Tokens) -> Iterator[None]:
-    """See that nothing makes copies of the samples, and note on the error of a failed run what its models used until then.
+    """Make sure that nothing copies the samples, and note on the error of a failed run what its models used until then.
 
     Raises:
         UsageError: the runnable cannot be sampled.

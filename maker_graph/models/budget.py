@@ -83,7 +83,7 @@ class Tally:
         return f"The limit of ${self.max_cost:g} is exceeded: {spent}; the provider counted more tokens than were asked for."
 
     def check(self, most: float) -> None:
-        """See that one more request, which costs `most` at most, keeps the limits.
+        """Make sure that one more request, which costs `most` at most, keeps the limits.
 
         Raises:
             LimitReached: it might exceed one.

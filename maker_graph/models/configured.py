@@ -115,7 +115,7 @@ def configured(
 
 
 def _see_taken(model: BaseChatModel, name: str, stop: Sequence[str], schema: Schema | None, *, responses: bool) -> None:
-    """See that a request to `model` can carry these stop sequences and this schema.
+    """Make sure that a request to `model` can carry these stop sequences and this schema.
 
     Raises:
         UsageError: it cannot; the error says what to do.

@@ -185,7 +185,7 @@ class _Vote:
 
 
 def _see_awaited(replies: Sequence[Any]) -> None:
-    """See that no reply is a coroutine.
+    """Make sure that no reply is a coroutine.
 
     Raises:
         UsageError: one is.

@@ -103,7 +103,7 @@ def joined(inner: RunnableConfig, outer: RunnableConfig) -> RunnableConfig:
 
 
 def _see(model: Runnable[Any, Any]) -> None:
-    """See that one layer of a wrapped model can be sampled honestly.
+    """Make sure that one layer of a wrapped model can be sampled honestly.
 
     Raises:
         UsageError: it cannot.
@@ -123,7 +123,7 @@ def _see(model: Runnable[Any, Any]) -> None:
 
 
 def _see_configured(model: Runnable[Any, Any]) -> None:
-    """See that a model is the same at each call, which some models of `init_chat_model` are not.
+    """Make sure that a model is the same at each call, which some models of `init_chat_model` are not.
 
     Raises:
         UsageError: it may not be.
@@ -134,7 +134,7 @@ def _see_configured(model: Runnable[Any, Any]) -> None:
 
 
 def _see_sequence(model: RunnableSequence[Any, Any]) -> None:
-    """See that a chain hides nothing.
+    """Make sure that a chain hides nothing.
 
     Raises:
         UsageError: it parses replies, or makes the prompt.

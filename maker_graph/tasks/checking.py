@@ -291,7 +291,7 @@ class _Walk:
         return answer, True
 
     def _see_variants(self, state: JSON, candidate: str | None) -> None:
-        """See that all variants read their right replies, where these are known, as the same answer, and always in one way."""
+        """Make sure that all variants read their right replies, if these are known, as one answer, each time the same."""
         owner, replies = self._owner("variants"), self._outside.replies
         (handed,) = self._with_item(["item"], [state]) if owner is self._items else [copied(state)]
 

@@ -124,7 +124,7 @@ def digests_of(inputs: Mapping[str, Input]) -> dict[str, str]:
 
 
 def see_files(task: str, began: Mapping[str, str], options: Mapping[str, Any], only: Slice | None = None) -> None:
-    """See that the files among the options of a task hold what they held when its run began.
+    """Make sure that the files among the options of a task hold what they held when its run began.
 
     Args:
         task: the name of the task.
@@ -143,7 +143,7 @@ def see_files(task: str, began: Mapping[str, str], options: Mapping[str, Any], o
 def see_declared(
     name: str, began: Mapping[str, str], options: Mapping[str, Any], task: object, only: Slice | None = None
 ) -> None:
-    """See that a task declares the same inputs as when its run began; the other arguments are as in `see_files`.
+    """Make sure that a task declares the same inputs as when its run began; the other arguments are as in `see_files`.
 
     If only a slice of a table counts, the whole table is not compared.
 

@@ -74,7 +74,7 @@ def different(rows: Sequence[LabelledItem], name: str, content: Callable[[Any], 
 def see_apart(
     examples: Sequence[Example], rows: Sequence[LabelledItem], name: str, content: Callable[[Any], str] = sorted_json
 ) -> None:
-    """See that no labelled row is also an example.
+    """Make sure that no labelled row is also an example.
 
     Raises:
         UsageError: some are; the error says which.

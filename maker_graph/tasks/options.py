@@ -146,7 +146,7 @@ class Options:
         raise UsageError(f"{self.name} has no option {name!r}: {f'its options are {there}' if there else 'it takes none'}.")
 
     def see_whole(self, given: Mapping[str, JSON]) -> None:
-        """See that `given` has all options that the task needs, and no others.
+        """Make sure that `given` has all options that the task needs, and no others.
 
         Raises:
             UsageError: an option is missing or not known.

@@ -22,7 +22,7 @@ OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "curre
 
 
 def see_input(columns: Sequence[str], name: str) -> None:
-    """See that a table has the columns of `INPUT`.
+    """Make sure that a table has the columns of `INPUT`.
 
     Raises:
         UsageError: the table lacks one.
@@ -33,7 +33,7 @@ def see_input(columns: Sequence[str], name: str) -> None:
 
 
 def see_columns(names: Sequence[str]) -> None:
-    """See that all columns of the rows can be kept beside the new columns of the results.
+    """Make sure that all columns of the rows can be kept beside the new columns of the results.
 
     Raises:
         UsageError: a new column has the name of a column of the rows.

@@ -108,7 +108,7 @@ def see_seconds(seconds: float) -> float:
 
 
 def _see_importable(verify: Callable[..., object]) -> None:
-    """See that another process can import `verify`.
+    """Make sure that another process can import `verify`.
 
     Raises:
         UsageError: it cannot.

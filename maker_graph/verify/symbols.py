@@ -228,7 +228,7 @@ def _solution(solution: str | Mapping[str, str], names: Sequence[str]) -> dict[s
 
 
 def _see_names(given: Mapping[str, Expression], names: Sequence[str]) -> None:
-    """See that a solution has the unknowns of the equations, and no others.
+    """Make sure that a solution has the unknowns of the equations, and no others.
 
     Raises:
         Unreadable: it does not.
@@ -249,7 +249,7 @@ def _see_numbers(solution: dict[str, Expression]) -> dict[str, Expression]:
 
 
 def _see_true(statement: Statement, at: Mapping[str, Fraction], said: str) -> None:
-    """See that a statement is true at a point.
+    """Make sure that a statement is true at a point.
 
     Raises:
         Invalid: the statement is not true there, or divides by zero.

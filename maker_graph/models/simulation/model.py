@@ -47,7 +47,7 @@ class SimulatedChatModel(BaseChatModel):
         return "maker-graph-simulated"
 
     def knows(self, prompt: LanguageModelInput) -> None:
-        """See that the model has rehearsed `prompt`; if not, raise a UsageError that says what to do."""
+        """Make sure that the model has rehearsed `prompt`; if not, raise a UsageError that says what to do."""
         self.simulator.knows(_seen(self._convert_input(prompt).to_messages()))
 
     def learn(self, prompt: Sequence[BaseMessage], make: Callable[[], Replies]) -> None:

@@ -243,7 +243,7 @@ class Simulator:
         return rng.choice([replies.right, *replies.wrong])
 
     def knows(self, prompt: Messages) -> None:
-        """See that a rehearsal knows `prompt`.
+        """Make sure that a rehearsal knows `prompt`.
 
         Raises:
             UsageError: none does; the error says what to do.

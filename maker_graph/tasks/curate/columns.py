@@ -8,7 +8,7 @@ from maker_graph.errors import UsageError
 
 
 def see_header(columns: Sequence[str], name: str) -> None:
-    """See that each column of the table `name` has its own name.
+    """Make sure that each column of the table `name` has its own name.
 
     Raises:
         UsageError: a column has no name, or two names cannot be told apart.

@@ -78,7 +78,7 @@ class CurateFields(Curate):
         return self._parts[item["field"]].read(object_in(text), item["row"])
 
     def check(self, item: Mapping[str, Any], answer: JSON) -> bool:
-        """See that the field keeps its rules, in the same way as for a whole record."""
+        """Make sure that the field keeps its rules, in the same way as for a whole record."""
         see_rules(self._parts[item["field"]], answer, item["row"])
         return True
 

@@ -158,7 +158,7 @@ def _made(  # noqa: PLR0917  as above
 
 
 def see_cut(task: Curate, options: Mapping[str, Any]) -> None:
-    """See that a slice of the table shows the same examples as the whole, because it cannot look them up in other rows.
+    """Make sure that a slice of the table shows the same examples as the whole, because it cannot look them up in other rows.
 
     Raises:
         UsageError: examples or labelled rows are in a file of another kind, and some of them are rows of the table.

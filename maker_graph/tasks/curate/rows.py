@@ -376,7 +376,7 @@ def _finite(digits: str) -> float:
 
 
 def _see_whole(row: Mapping[str, Any]) -> None:
-    """See that a row can be written again, which half of a character cannot."""
+    """Make sure that a row can be written again, which half of a character cannot."""
     try:
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:

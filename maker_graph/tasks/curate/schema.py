@@ -158,7 +158,7 @@ def _module(place: str) -> Any:
 
 
 def see_cells(record: Mapping[str, JSON]) -> None:
-    """See that a spreadsheet would not run a text of a record: it takes a text that begins with = + - @ for a formula.
+    """Make sure that a spreadsheet would not run a text of a record: it takes a text that begins with = + - @ for a formula.
 
     A number, with sign, separators and percent sign, is no formula.
 

@@ -143,7 +143,7 @@ class Curate(Items):
         return self.record_schema.read(object_in(text), item)
 
     def check(self, item: Mapping[str, JSON], answer: JSON) -> bool:
-        """See that a record keeps the rules of the schema.
+        """Make sure that a record keeps the rules of the schema.
 
         Raises:
             Invalid: the record breaks a rule; the reason says which.
@@ -204,7 +204,7 @@ def object_in(text: str) -> str:
 
 
 def see_rules(schema: RecordSchema, answer: JSON, row: Mapping[str, JSON]) -> None:
-    """See that an answer is a record that keeps the rules of its schema, by reading it again.
+    """Make sure that an answer is a record that keeps the rules of its schema, by reading it again.
 
     Raises:
         Invalid: it is not.

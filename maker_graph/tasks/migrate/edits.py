@@ -65,7 +65,7 @@ def dump(tree: ast.AST) -> str:
 
 
 def see_edit(site: Site, code: str) -> None:
-    """See that code can stand at a site and changes nothing outside it.
+    """Make sure that code can stand at a site and changes nothing outside it.
 
     Raises:
         Invalid: it cannot; the error says why.
@@ -89,7 +89,7 @@ def see_edit(site: Site, code: str) -> None:
 
 
 def _see_statement(site: Site, code: str) -> None:
-    """See that the new statements of a site leave those around it as they were.
+    """Make sure that the new statements of a site leave those around it as they were.
 
     Raises:
         Invalid: they do not.
@@ -122,7 +122,7 @@ def _indented(code: str, site: Site, before: str) -> str:
 
 
 def see_comments(site: Site, code: str) -> None:
-    """See that code keeps the comments of its site, and adds none.
+    """Make sure that code keeps the comments of its site, and adds none.
 
     Raises:
         Invalid: it does not.
@@ -154,7 +154,7 @@ def _closed(code: str) -> bool:
 
 
 def see_target(site: Site, code: str) -> None:
-    """See that the oldest Python on which code must run can read the f-strings in it.
+    """Make sure that the oldest Python on which code must run can read the f-strings in it.
 
     Raises:
         Invalid: it cannot.

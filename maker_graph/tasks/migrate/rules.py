@@ -96,7 +96,7 @@ def rule_named(name: str) -> Rule:
 
 
 def see_rule(rule: object, name: str) -> None:
-    """See that a rule has the functions that it needs.
+    """Make sure that a rule has the functions that it needs.
 
     Raises:
         UsageError: one is missing, or takes other arguments.

@@ -61,7 +61,7 @@ def gather(pages: Path = PAGES) -> None:
             text = path.read_text(encoding="utf-8")
             linked = {found[1]: (path.parent / found[1]).resolve() for found in LINK.finditer(text)}
             if gone := [link for link, at in linked.items() if not at.is_file()]:
-                raise FileNotFoundError(f"{path.relative_to(ROOT)} links to {', '.join(gone)}, which is no file")
+                raise FileNotFoundError(f"{path.relative_to(ROOT)} links to {', '.join(gone)}, which is not a file")
             todo += linked.values()
             target.write_text(as_page(text, path, linked), encoding="utf-8")
         elif path.suffix in SHOWN:

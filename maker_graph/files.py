@@ -53,7 +53,7 @@ def text_of(content: bytes, name: str, kind: str) -> str:
         kind: what the user should save, in words for the error, such as "the table as CSV".
 
     Raises:
-        UsageError: the content is no text; the error names the line.
+        UsageError: the content is not text; the error names the line.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -62,7 +62,7 @@ def text_of(content: bytes, name: str, kind: str) -> str:
         raise UsageError(f"{name}, line {line}: this is not UTF-8. Save {kind} in UTF-8.") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise UsageError(f"{name}, line {line}: there is a NUL character, so this is no text. Save {kind} in UTF-8.")
+        raise UsageError(f"{name}, line {line}: there is a NUL character, so this is not text. Save {kind} in UTF-8.")
     return text
 
 
@@ -70,7 +70,7 @@ def users_text(path: Path, kind: str) -> str:
     """Return the text of a user's file; `kind` is as in `text_of`.
 
     Raises:
-        UsageError: the file cannot be read, is no regular file, or holds no text; the error says which.
+        UsageError: the file cannot be read, is not a regular file, or holds no text; the error says which.
     """
     try:
         if odd := odd_kind(path):

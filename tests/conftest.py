@@ -36,7 +36,7 @@ if os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free >
 STATE = tempfile.TemporaryDirectory(prefix="maker-graph-tests-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
 """Where runs leave their high-water marks: not in the home of whoever runs the tests."""
 
-settings.register_profile("steady", deadline=None)  # a busy machine is no failure
+settings.register_profile("steady", deadline=None)  # a busy machine is not a failure
 settings.load_profile("steady")
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["XDG_STATE_HOME"] = STATE.name

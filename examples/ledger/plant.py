@@ -190,7 +190,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"Error: {error.filename} cannot be read or written: {error.strerror}.")
     except UnicodeDecodeError:
-        sys.exit(f"Error: {clean} is no UTF-8: give a ledger in the format of beancount.")
+        sys.exit(f"Error: {clean} is not UTF-8: give a ledger in the format of beancount.")
 
 
 if __name__ == "__main__":

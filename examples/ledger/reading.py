@@ -130,7 +130,7 @@ def opened(path: Path) -> BinaryIO:
     """
     try:
         if not path.is_file():
-            raise UsageError(f"{path} is no file: give the ledger as a regular file.")
+            raise UsageError(f"{path} is not a file: give the ledger as a regular file.")
         return path.open("rb")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
@@ -142,7 +142,7 @@ def _lines(file: BinaryIO, path: Path, offset: int = 0, number: int = 1) -> Iter
         try:
             yield _Line(number, offset, raw.decode().rstrip("\r\n"))
         except UnicodeDecodeError:
-            raise _error(path, number, "this is no UTF-8") from None
+            raise _error(path, number, "this is not UTF-8") from None
         offset += len(raw)
         number += 1
 
@@ -165,7 +165,7 @@ def _see_passed(line: _Line, path: Path) -> None:
     if word == "include":
         raise _error(path, line.number, "other files are not followed: put the ledger into one file")
     if word and word[0] not in ";*#:!&%" and word not in {*PASSED_OVER, "pushtag", "poptag", "pushmeta", "popmeta"}:
-        raise _error(path, line.number, "this is no line of a ledger")
+        raise _error(path, line.number, "this is not a line of a ledger")
 
 
 def _number(text: str) -> Decimal:

@@ -103,7 +103,7 @@ class Database:
         """Return the tables with their columns, and for each column what values it has.
 
         Raises:
-            UsageError: the file is no database.
+            UsageError: the file is not a database.
         """
         try:
             connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
@@ -113,7 +113,7 @@ class Database:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise UsageError(f"{self.path} is no database of SQLite: {error}.") from error
+            raise UsageError(f"{self.path} is not a database of SQLite: {error}.") from error
 
 
 @functools.lru_cache(4096)  # the same query on the same file has the same result
@@ -130,7 +130,7 @@ def _result_of(path: Path, stamp: tuple[int, ...], sql: str) -> Result:  # noqa:
             return Result(error="it needs too much memory or time")  # the system ended it
         raise UsageError(f"The database {path} cannot be queried: {error.stderr.decode()[-300:]}") from error
     except UnicodeEncodeError:
-        return Result(error="it is no text")
+        return Result(error="it is not text")
     return Result(**json.loads(done.stdout))
 
 

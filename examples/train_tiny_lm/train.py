@@ -113,7 +113,7 @@ def batches(size: int, seed: int) -> Iterator[Batch]:
         yield collate([drawn(rephrased=rephrased) for _ in range(size)])
 
 
-class Tiny(nn.Module):  # type: ignore[misc, unused-ignore]  # torch is no requirement of the checks
+class Tiny(nn.Module):  # type: ignore[misc, unused-ignore]  # torch is not a requirement of the checks
     """The model."""
 
     def __init__(self, width: int, layers: int, heads: int) -> None:

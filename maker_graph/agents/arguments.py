@@ -129,7 +129,7 @@ def _misfit(schema: Mapping[str, Any], args: Mapping[str, Any]) -> str:
         kinds = wanted.get("type", ())
         kinds = [kinds] if isinstance(kinds, str) else kinds
         if kinds and not any(_is(kind, value) for kind in kinds):
-            return f"{name} is no {' or '.join(kinds)}"
+            return f"{name} must be of type {' or '.join(kinds)}"
         if "enum" in wanted and value not in wanted["enum"]:
             return f"{name} is none of {json.dumps(wanted['enum'])}"
     return ""

@@ -33,7 +33,7 @@ class AheadByTool:
         within: the most votes; None is no limit.
 
     Raises:
-        UsageError: a lead is no whole number of at least 1, or `within` is less than the largest lead.
+        UsageError: a lead is not a whole number of at least 1, or `within` is less than the largest lead.
     """
 
     leads: Mapping[str, int] = field(default_factory=dict)

@@ -157,7 +157,7 @@ def labelled_rows(task: AnyTask) -> Rows:
     """Return the labelled rows of a task.
 
     Raises:
-        UsageError: the task is no items task with labelled rows, or an answer cannot be a vote.
+        UsageError: the task is not an items task with labelled rows, or an answer cannot be a vote.
     """
     if not isinstance(task, Items) or not task.labelled:
         raise UsageError(

@@ -33,7 +33,7 @@ def read_calibration(path: Path) -> tuple[CalibrationRequest, list[Result]]:
     """Return what a calibration was asked for and its results, one for each model.
 
     Raises:
-        UsageError: the file cannot be read, is no calibration, or is not finished.
+        UsageError: the file cannot be read, is not a calibration, or is not finished.
     """
     try:
         content = path.read_bytes()
@@ -50,7 +50,7 @@ def read_samples(path: Path) -> tuple[CalibrationRequest, list[StepSamples]]:
     """Return what a calibration was asked for, and the samples of its steps, in the order of the file, finished or not.
 
     Raises:
-        UsageError: the file cannot be read, or is no calibration.
+        UsageError: the file cannot be read, or is not a calibration.
     """
     try:
         lines = _Lines.of(path.read_bytes(), path)
@@ -73,7 +73,7 @@ class _Lines:
         """Return the lines in `content`, which was read from `path`.
 
         Raises:
-            UsageError: it is no calibration, or a newer maker_graph wrote it.
+            UsageError: it is not a calibration, or a newer maker_graph wrote it.
         """
         try:
             first, *lines = content.decode().split("\n")[:-1]  # what follows the last line end is half a line
@@ -82,11 +82,11 @@ class _Lines:
             for line in lines:
                 found._take(line)
         except ValidationError as error:
-            raise UsageError(f"{path} is no calibration, or is damaged ({error.errors()[0]['msg']}).") from None
+            raise UsageError(f"{path} is not a calibration, or is damaged ({error.errors()[0]['msg']}).") from None
         except UsageError:
             raise
         except (ValueError, LookupError, TypeError):
-            raise UsageError(f"{path} is no calibration.") from None
+            raise UsageError(f"{path} is not a calibration.") from None
         return found
 
     def _take(self, line: str) -> None:
@@ -235,7 +235,7 @@ def open_calibration(
     """Open the file of a calibration, or begin it. A finished one can be opened even if it can only be read.
 
     Raises:
-        UsageError: the file is there and holds something else, is no regular file, or another process is at work on it.
+        UsageError: the file is there and holds something else, is not a regular file, or another process is at work on it.
         LimitReached: it cannot be written.
     """
     with ExitStack() as stack:

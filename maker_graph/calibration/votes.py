@@ -147,8 +147,8 @@ def _pair(given: Any) -> tuple[float, float]:
     """Return a temperature, one number or two, as a pair.
 
     Raises:
-        ValueError: it is no temperature.
-        TypeError: it is no number.
+        ValueError: it is not a temperature.
+        TypeError: it is not a number.
     """
     pair = given if isinstance(given, list) else [given]
     if len(pair) not in {1, 2} or any(isinstance(each, bool) or not 0 <= each < float("inf") for each in pair):
@@ -335,7 +335,7 @@ def _lines_of(path: Path) -> Iterator[tuple[int, str]]:
                 if text := line.decode("utf-8-sig" if number == 1 else "utf-8").strip():
                     yield number, text
     except UnicodeDecodeError:
-        raise UsageError(f"{path}, line {number}: this is no UTF-8. Save the votes as JSON lines in UTF-8.") from None
+        raise UsageError(f"{path}, line {number}: this is not UTF-8. Save the votes as JSON lines in UTF-8.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
 
@@ -344,9 +344,9 @@ def _object_of(line: str, where: tuple[str, int]) -> dict[str, Any]:
     try:
         found = json.loads(line, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise _odd(where, f"it is no JSON ({visible(str(error))[:100]})") from None
+        raise _odd(where, f"it is not JSON ({visible(str(error))[:100]})") from None
     if not isinstance(found, dict):
-        raise _odd(where, "it is no JSON object")
+        raise _odd(where, "it is not a JSON object")
     return found
 
 

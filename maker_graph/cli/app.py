@@ -121,7 +121,7 @@ def _failed(error: MakerError) -> Ending:
 
 
 def _misused(error: Any) -> Ending:
-    """Return the ending of a command line that Typer refuses: an unknown option, for example, or a value that is no number."""
+    """Return the ending of a command line that Typer refuses, for an unknown option or a value that is not a number."""
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text, which has been shown
         return Ending(EXIT_CODES[UsageError], "There is no command.")
     reason = " ".join(str(error.format_message()).split())

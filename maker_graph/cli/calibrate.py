@@ -210,7 +210,7 @@ def _labels_of(file: Path, loaded: "LoadedTask", part: str, among: Sequence[int]
     """Return the labels in a file by their steps, and what they are for.
 
     Raises:
-        UsageError: it is no file of labels, or one of another task.
+        UsageError: it is not a file of labels, or one of another task.
     """
     from maker_graph.calibration.steps import labelled_steps
     from maker_graph.run.labels import read_labels

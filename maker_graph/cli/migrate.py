@@ -106,7 +106,7 @@ def finishing(
     """Return what is done with the edits of `task` in the end. All that can be wrong is found before anything is paid for.
 
     Args:
-        task: the task of the run. If it is no migration, None is returned.
+        task: the task of the run. If it is not a migration, None is returned.
         test: the test command.
         seconds: how many seconds it may take.
         apply: whether the edits are made in the tree.

@@ -424,7 +424,7 @@ def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
     """Return the k in `text`, or one k for each part (choose=3,verdict=2).
 
     Raises:
-        UsageError: one of them is no k, or a part is named twice.
+        UsageError: one of them is not a k, or a part is named twice.
     """
     if "=" in text:
         return {name: _lead(value) for name, value in by_part("--k", text.split(",")).items()}
@@ -488,7 +488,7 @@ def parse_temperature(text: str) -> Temperature | Auto:
     """Return the temperature of the first sample and that of the others; None sends none.
 
     Raises:
-        UsageError: `text` is no temperature.
+        UsageError: `text` is not a temperature.
     """
     if text == "auto":
         return "auto"
@@ -508,7 +508,7 @@ def parse_temperatures(text: str) -> list[Temperature | Auto]:
     """Return several temperatures, each of them once. All samples of a step have the same one.
 
     Raises:
-        UsageError: there are not at least two, or one is no temperature.
+        UsageError: there are not at least two, or one is not a temperature.
     """
     found = [parse_temperature(each.strip()) for each in text.split(",")]
     if len(found) < 2 or not all(isinstance(each, tuple) for each in found):
@@ -640,7 +640,7 @@ def directory_of(name: str) -> Path:
 def journal_of(name: str, journal: str | None) -> str | None:
     """Return the address of the database that holds the run `name`; None if the run is in a directory.
 
-    The environment variable MAKER_GRAPH_JOURNAL counts only if `name` is no path.
+    The environment variable MAKER_GRAPH_JOURNAL counts only if `name` is not a path.
 
     Raises:
         UsageError: `name` is a path and there is an address too, or the address is empty.

@@ -3,7 +3,7 @@
 Names, ballots, replies and errors come from outside, and nobody knows what the terminal can do. So this module sees to it that
 
 - markup is shown and not obeyed, and a character that nobody can see, or that the terminal cannot show, becomes an escape;
-- a closed stream, or a pipe that nobody reads, is no error. It changes neither what happens nor the exit code;
+- a closed stream, or a pipe that nobody reads, is not an error. It changes neither what happens nor the exit code;
 - a result that finds no room on a full disk is an error.
 """
 

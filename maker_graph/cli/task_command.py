@@ -62,7 +62,7 @@ class TaskCommand(TyperCommand):
 
 
 def _task_in(args: Sequence[str], own: Mapping[str, bool]) -> str | None:
-    """Return the name of the task: the value of `--task` if the command has it, otherwise the first word that is no option.
+    """Return the name of the task: the value of `--task` if the command has it, otherwise the first word that is not an option.
 
     None if no task is named, or if an option that is not the command's own comes first: nobody knows whether it takes a value.
     """

@@ -89,7 +89,7 @@ def see_key(key: object) -> None:
     """See that `key` can say what is voted on.
 
     Raises:
-        UsageError: it is no function of an answer, or what it returns cannot be compared.
+        UsageError: it is not a function of an answer, or what it returns cannot be compared.
     """
     if isinstance(key, str):
         raise UsageError(f"key must be a function from an answer to what is voted on, such as lambda answer: answer[{key!r}].")
@@ -150,7 +150,7 @@ def _object(value: Mapping[Any, Any]) -> dict[str, JSON]:
 def _digits(value: Decimal) -> str:
     """Return `value` without zeros at its end, exactly."""
     if not value.is_finite():
-        raise ValueError(f"not plain JSON: {value} is no number")
+        raise ValueError(f"not plain JSON: {value} is not a number")
     if not value:
         return "0"
     exact = Context(prec=len(value.as_tuple().digits), Emax=MAX_EMAX, Emin=MIN_EMIN)

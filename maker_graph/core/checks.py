@@ -77,7 +77,7 @@ def function(name: str, value: object, *takes: str, lazy: bool = False, awaited:
     With `lazy`, it may be a generator function. With `awaited`, it may be a coroutine function.
 
     Raises:
-        UsageError: it is no function, takes other arguments, or must be awaited or iterated over.
+        UsageError: it is not a function, takes other arguments, or must be awaited or iterated over.
     """
     what = f"{name} must be a function that is called as {name}({', '.join(takes)})"
     if not callable(value):

@@ -180,7 +180,7 @@ class _GuardedParts(Guarded):
         name: str | None = self._part(state)
         if name is not None and (not isinstance(name, str) or name not in self.parts):
             raise UsageError(
-                f"{self.title}.part(state) returned {name!r}, which is no part: the parts are {', '.join(self.parts)}."
+                f"{self.title}.part(state) returned {name!r}, which is not a part: the parts are {', '.join(self.parts)}."
             )
         return name
 
@@ -258,8 +258,8 @@ def see_task(task: object) -> None:
         _see_functions(name, task, ONE_QUESTION + _MACHINE)
     else:
         raise UsageError(
-            f"{name} is no task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part and "
-            "apply, or is a subclass of Items."
+            f"{name} is not a task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part "
+            "and apply, or is a subclass of Items."
         )
 
 
@@ -272,7 +272,7 @@ def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarde
     for name in given:
         if name not in parts:
             having = ", ".join(parts) or "none"
-            raise UsageError(f"{what} {name!r}, which is no voted part of this task: its voted parts are {having}.")
+            raise UsageError(f"{what} {name!r}, which is not a voted part of this task: its voted parts are {having}.")
 
 
 def _see_items(task: Items) -> None:
@@ -311,7 +311,7 @@ def _see_parts(task: PartsTask) -> None:
             if (k := getattr(part, "k", None)) is not None:
                 checks.whole(f"{what}.k", k)
         else:
-            raise UsageError(f"{what} is no part: it needs prompt and parse, or by and answer.")
+            raise UsageError(f"{what} is not a part: it needs prompt and parse, or by and answer.")
 
 
 def _see_functions(name: str, task: object, functions: tuple[str, ...]) -> None:

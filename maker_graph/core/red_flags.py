@@ -175,7 +175,7 @@ def named(red_flags: Sequence[RedFlag]) -> dict[str, RedFlag]:
     """Return `red_flags` under the names by which they are counted, in their order.
 
     Raises:
-        UsageError: a flag is no function of a sample, has no name, or has the name of another flag.
+        UsageError: a flag is not a function of a sample, has no name, or has the name of another flag.
     """
     if isinstance(red_flags, str) or not isinstance(red_flags, Sequence):
         raise UsageError(f"red_flags must be a list of functions, each from a Sample to True or False, not {red_flags!r}.")

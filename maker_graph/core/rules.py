@@ -103,7 +103,7 @@ class AheadBy:
         within: the most votes; None is no limit.
 
     Raises:
-        UsageError: k is no whole number of at least 1, or `within` is no whole number of at least k.
+        UsageError: k is not a whole number of at least 1, or `within` is not a whole number of at least k.
     """
 
     k: int

@@ -32,7 +32,7 @@ def schema_of(answer: Any) -> Schema:
     {'type': 'boolean'}
 
     Raises:
-        UsageError: it is no type, or a type without a schema; the error says what to do.
+        UsageError: it is not a type, or a type without a schema; the error says what to do.
     """
     if isinstance(answer, Mapping):
         given: Schema = _sent(answer)

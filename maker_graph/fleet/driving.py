@@ -150,7 +150,7 @@ async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None 
 
 
 def _is_gone(name: str, how: Driving) -> bool:
-    """Return whether somebody has deleted the run: that is no fault of this machine, and the others go on."""
+    """Return whether somebody has deleted the run: that is not a fault of this machine, and the others go on."""
     with suppress(OutOfReach), closing(Connection(how.address)) as connection:
         return not Remote(name, connection).is_there()
     return False

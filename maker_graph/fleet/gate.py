@@ -69,7 +69,7 @@ class FleetGate(Gate):
             rng: spreads the waits.
 
         Raises:
-            UsageError: it is no address, or the extra `fleet` is missing.
+            UsageError: it is not an address, or the extra `fleet` is missing.
         """
         super().__init__(notice=notice, clock=clock, rng=rng)
         self.given_up = 0

@@ -32,7 +32,7 @@ class Rung:
         calls: how requests are made, if not as on the first rung: for example at another price.
 
     Raises:
-        UsageError: `rephrase` is no whole number of at least 0, or `voting` is no `Voting`.
+        UsageError: `rephrase` is not a whole number of at least 0, or `voting` is not a `Voting`.
     """
 
     model: Models
@@ -64,7 +64,7 @@ def see_cascade(cascade: object) -> tuple[Rung, Cascade]:
     """Return the first rung of a cascade, and the others.
 
     Raises:
-        UsageError: `cascade` is no list of rungs, or its first rung asks another prompt than the task's own.
+        UsageError: `cascade` is not a list of rungs, or its first rung asks another prompt than the task's own.
     """
     if isinstance(cascade, str) or not isinstance(cascade, Sequence) or not all(isinstance(each, Rung) for each in cascade):
         raise UsageError(f"cascade must be a list of Rung(model, voting), the first rung included; it is {cascade!r}.")

@@ -299,7 +299,7 @@ class _Question:
         """Make a question from the caller's functions.
 
         Raises:
-            UsageError: one of them is no function, or takes other arguments.
+            UsageError: one of them is not a function, or takes other arguments.
         """
         if asking.prompt is not None:
             checks.function("prompt", asking.prompt, "state", awaited=True)

@@ -82,7 +82,7 @@ def parts_asked(
     """Return what `model` and `k` say for all parts or for single ones.
 
     Raises:
-        UsageError: one of them names no voted part, a voted part has no model, or `ladder` is no `Ladder`.
+        UsageError: one of them names no voted part, a voted part has no model, or `ladder` is not a `Ladder`.
     """
     if ladder is not None and not isinstance(ladder, Ladder):
         raise UsageError(f"ladder must be a Ladder, or None if a stuck step has no rungs to climb; it is {ladder!r}.")
@@ -100,7 +100,7 @@ def rungs_asked(task: Guarded, model: object, voting: Voting, cascade: Sequence[
     """Return what a cascade says for all parts.
 
     Raises:
-        UsageError: it is no cascade, or there are other settings beside it.
+        UsageError: it is not a cascade, or there are other settings beside it.
     """
     if model is not None or voting != Voting():
         raise UsageError(

@@ -60,7 +60,7 @@ class Schemas:
         """Make the schemas of a microstep; the arguments are as for `create_microstep`.
 
         Raises:
-            UsageError: the state is no schema, or lacks a key.
+            UsageError: the state is not a schema, or lacks a key.
         """
         hints = _hints_of(state, prompt, into, decision)
         self.keys = {name: _bare(hint) for name, hint in hints.items()}

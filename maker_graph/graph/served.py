@@ -104,7 +104,7 @@ def calls_for(model: str) -> Calls:
     """Return how the requests to `model` are made: all runs of this process share one budget, if the server has one.
 
     Raises:
-        UsageError: the budget is no number, or it is in USD and no price is known for the model.
+        UsageError: the budget is not a number, or it is in USD and no price is known for the model.
     """
     cost, calls = os.environ.get(COST, ""), os.environ.get(CALLS, "")
     if not cost and not calls:

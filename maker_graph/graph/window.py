@@ -172,7 +172,7 @@ class Window:
             try:
                 state = plain(self._task.apply(place.state, decision["answer"]), own=True)
                 over = self._ends(state) or place.step == self._last
-            except Exception:  # noqa: BLE001  if the state is real, `commit` raises it; else it is no error
+            except Exception:  # noqa: BLE001  if the state is real, `commit` raises it; else it is not an error
                 self._cut(number + 1)
                 return
             follower = self._chain[number + 1] if number + 1 < len(self._chain) else None

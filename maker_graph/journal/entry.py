@@ -87,7 +87,7 @@ def decode(entry: str) -> Decision:
     """Return the decision in the text of an entry; the text of the reply was not kept.
 
     Raises:
-        ValueError: the text is no entry.
+        ValueError: the text is not an entry.
     """
     parts, said = _apart(_parts(entry))
     if len(parts) in _GIVEN_LENGTHS:
@@ -130,7 +130,7 @@ def _of_part(decision: Decision, named: Sequence[str]) -> Decision:
 
 def _given_by(by: Any) -> str:
     if by not in GIVEN:
-        raise ValueError("it is no entry")
+        raise ValueError("it is not an entry")
     return str(by)
 
 
@@ -159,7 +159,7 @@ def _tokens(vote: Vote) -> list[Any]:
 def _parts(entry: str) -> list[Any]:
     parts = json.loads(entry)
     if not isinstance(parts, list):
-        raise ValueError("it is no entry")  # noqa: TRY004  text that is no entry, whatever else it is
+        raise ValueError("it is not an entry")  # noqa: TRY004  text that is not an entry, whatever else it is
     return parts
 
 
@@ -182,7 +182,7 @@ def _whole(parts: list[Any]) -> list[Any]:
         case 10 | 11:
             return parts
         case _:
-            raise ValueError("it is no entry")
+            raise ValueError("it is not an entry")
 
 
 _UNANIMOUS = re.compile(
@@ -250,7 +250,7 @@ def skim(entry: str) -> Skimmed:
     (0, 'empty', 0)
 
     Raises:
-        ValueError: the text is no entry.
+        ValueError: the text is not an entry.
     """
     seen = _UNANIMOUS.search(entry)
     if seen is None:
@@ -281,7 +281,7 @@ def _sequence(text: str) -> Sequence[int | str]:
 def _skimmed(entry: str) -> Skimmed:
     whole = from_json(entry)
     if not isinstance(whole, list):
-        raise ValueError("it is no entry")  # noqa: TRY004  as in `_parts`
+        raise ValueError("it is not an entry")  # noqa: TRY004  as in `_parts`
     parts, said = _apart(whole)
     if len(parts) in _GIVEN_LENGTHS:
         _, by, *named = parts

@@ -120,7 +120,7 @@ class Watermarks:
     """The high-water marks of a run: beside its journal, and outside its directory.
 
     Attributes:
-        beside: the file beside the journal; None if that is no file.
+        beside: the file beside the journal; None if that is not a file.
         failed: why that one could not be written, if so. What was committed stays so, but no further call may be paid for.
     """
 

@@ -168,7 +168,7 @@ def vetted(body: bytes, path: str, keys: Sequence[str] = (), *, choices: int = 1
         choices: the most choices of a completion that are let through.
 
     Raises:
-        NoReply: the body is no reply.
+        NoReply: the body is not a reply.
         ErrorReply: the body describes an error.
     """
     try:
@@ -189,7 +189,7 @@ def _read(body: bytes, path: str, keys: Sequence[str], choices: int) -> Any:
 
 
 def _streamed(body: bytes) -> dict[str, Any] | None:
-    """Return the completion of a body that is a stream of events; None if the body is no stream."""
+    """Return the completion of a body that is a stream of events; None if the body is not a stream."""
     if not body.lstrip().startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
         return None
     if body.count(b"data:") > MAX_EVENTS:
@@ -207,7 +207,8 @@ def _parsed(body: bytes, keys: Sequence[str]) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         start = redacted(" ".join(body[:2_000].decode(errors="replace").split()), keys)[:80]  # no half of a key
-        raise NoReply(f"the body is no JSON, or was cut; it starts with {start!r}" if start else "the body is empty") from error
+        why = f"the body is not JSON, or was cut; it starts with {start!r}" if start else "the body is empty"
+        raise NoReply(why) from error
 
 
 def _without_error(data: Any) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Fault:
         told: the seconds that the provider asks to wait, if it says so.
         billed: whether the provider may bill the request all the same: it was sent, and no status says that it failed.
         depends_on_answer: whether the failure may depend on what the answer would have been: the reply came too late, was cut
-            or is no reply, or the server failed after it had been at work for a while.
+            or is not a reply, or the server failed after it had been at work for a while.
         timed_out: whether the reply came too late.
     """
 
@@ -99,7 +99,7 @@ class Failed(Exception):
 
 
 def fault_of(error: BaseException, *, openai: bool, seconds: float = 0.0) -> Fault | None:
-    """Return why a request failed; None if it is no failure of a request: an error of this package, Ctrl-C, a cancellation.
+    """Return why a request failed; None if it is not a failure of a request: an error of this package, Ctrl-C, a cancellation.
 
     Args:
         error: the error that a model raised.

@@ -158,7 +158,7 @@ def _unbound(model: Any) -> Any:
 
 def _given(model: "BaseChatModel", names: Sequence[str]) -> Any:
     """Return the value that the chat model was made with under one of `names`, in a field or inside one; None if none."""
-    given = getattr(model, "model_fields_set", ())  # anything that is no chat model is refused where it is resolved
+    given = getattr(model, "model_fields_set", ())  # anything that is not a chat model is refused where it is resolved
     fields = (getattr(model, name) for name in names if name in given)
     inner = (fields_[name] for fields_ in _inner(model) for name in names if name in fields_)
     return next((value for value in (*fields, *inner) if value is not None), None)

@@ -32,7 +32,7 @@ def as_messages(prompt: Prompt) -> Sequence[BaseMessage]:
 
 
 def _converted(prompt: object) -> Sequence[BaseMessage]:
-    """Return a prompt that is no text as messages; LangChain would send the keys of a dict, or both parts of a pair."""
+    """Return a prompt that is not text as messages; LangChain would send the keys of a dict, or both parts of a pair."""
     what = "A prompt must be a text or a list of messages, such as [('system', '...'), ('user', '...')]"
     if isinstance(prompt, BaseMessage):
         return [prompt]

@@ -4,7 +4,7 @@ Providers and integrations say these things in a dozen different ways. Tokens ma
 reply may hold anything.
 
 How a reply ended is read from the keys in `_ENDS`, in any spelling. A reply whose metadata has none of these keys counts as
-whole, because some integrations, and models made for tests, do not pass them on. A key with an empty value is no good end.
+whole, because some integrations, and models made for tests, do not pass them on. A key with an empty value means nothing.
 """
 
 import hashlib
@@ -197,7 +197,7 @@ def _args(given: Any) -> tuple[JSON, str]:
 
 
 def _word(value: Any, most: int = 100) -> str:
-    """Return a text from outside in a form that can be kept and shown; empty if the value is no text."""
+    """Return a text from outside in a form that can be kept and shown; empty if the value is not text."""
     return without_controls(value[:most]) if isinstance(value, str) else ""
 
 

@@ -347,7 +347,7 @@ class Sampler:
             seconds, samples = gate.clock() - began, []
             for choice, (reply, index) in enumerate(zip(attempt.replies, request.samples, strict=False)):
                 if not isinstance(reply, AIMessage):  # an integration may return anything
-                    raise NoReply(f"what came back is no message of a model, but of type {type(reply).__name__}")  # noqa: TRY301
+                    raise NoReply(f"what came back is not a message of a model, but of type {type(reply).__name__}")  # noqa: TRY301
                 sample = sample_of(message_without_keys(reply, setting.keys), index, plain, seconds, choice=choice)
                 samples.append(replace(sample, text=without_keys(sample.text, setting.keys)))
             attempt.samples = shared(samples)

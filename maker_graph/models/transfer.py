@@ -53,7 +53,7 @@ class Guard:
         """Read the body of a response, and give up one that comes byte by byte when its time is over.
 
         Raises:
-            NoReply: the body is no reply.
+            NoReply: the body is not a reply.
             ErrorReply: the body of a success describes an error.
         """
         body = _body_of(response)

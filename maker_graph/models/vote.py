@@ -201,7 +201,7 @@ def _sample(reply: Any, index: int) -> Sample:
     """Return what a draw returned as a sample.
 
     Raises:
-        UsageError: it is no reply.
+        UsageError: it is not a reply.
     """
     if isinstance(reply, Sample):
         text = without_controls(reply.text)

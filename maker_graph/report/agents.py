@@ -48,7 +48,7 @@ def read_decisions(path: Path) -> list[Mapping[str, Any]]:
             decision = read["decision"]
             _ = [decision[name] for name in ("status", "candidate", "by", "ballot", "flags", "samples", "usage", "tried")]
         except (ValueError, KeyError, TypeError):
-            raise UsageError(f"{path}, line {number}: this is no decision of VotingMiddleware(journal=...).") from None
+            raise UsageError(f"{path}, line {number}: this is not a decision of VotingMiddleware(journal=...).") from None
         found.append(decision)
     if not found:
         raise UsageError(f"{path} holds no decision{' except one that was cut short' if rest else ''}.")

@@ -55,7 +55,7 @@ def read_answers(path: Path) -> dict[int, str]:
         try:
             reply = answer if isinstance(answer, str) else sorted_json(answer)
         except ValueError as error:
-            raise UsageError(f"{path}, line {lines}: the answer is no JSON ({error}).") from None
+            raise UsageError(f"{path}, line {lines}: the answer is not JSON ({error}).") from None
         if found.get(number, reply) != reply:
             raise UsageError(f"{path}, line {lines}: there are two answers to item {number}. Keep one of them.")
         found[number] = reply
@@ -71,7 +71,7 @@ def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
         try:
             found = json.loads(line, object_pairs_hook=_object, parse_constant=_refused)
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{path}, line {number}: this is no JSON ({visible(str(error))[:100]}).") from None
+            raise UsageError(f"{path}, line {number}: this is not JSON ({visible(str(error))[:100]}).") from None
         if not isinstance(found, dict) or not {"item", "answer"} <= found.keys():
             raise UsageError(f'{path}, line {number}: each line must be an object with "item" and "answer".')
         yield number, found["item"], found["answer"]
@@ -85,7 +85,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _csv(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
@@ -95,7 +95,7 @@ def _csv(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
         if names.count("item") != 1 or names.count("answer") != 1:
             had = visible(", ".join(names)) or "none"
             raise UsageError(f"{path} needs one column item and one column answer, and has {had}.")
-        for cells in filter(None, reader):  # an empty line is no row
+        for cells in filter(None, reader):  # an empty line is not a row
             if len(cells) != len(names):
                 raise UsageError(
                     f"{path}, line {reader.line_num}: {len(cells)} fields, and the header has {len(names)}. "

@@ -197,7 +197,7 @@ def rungs_of(
     model.
 
     Raises:
-        UsageError: it is no cascade, or a run cannot keep it.
+        UsageError: it is not a cascade, or a run cannot keep it.
     """
     if isinstance(cascade, str | Path):
         cascade = read_cascade(Path(cascade))
@@ -229,7 +229,7 @@ def _json_of(path: Path) -> Any:
     try:
         return strict_json(text)
     except ValueError as error:
-        raise UsageError(f"{path} is no JSON: {visible(str(error))[:200]}.") from None
+        raise UsageError(f"{path} is not JSON: {visible(str(error))[:200]}.") from None
 
 
 def _cascade(found: Any, where: str) -> CascadeFile:

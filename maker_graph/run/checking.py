@@ -37,7 +37,7 @@ def check_task(loaded: LoadedTask, *, steps: int = STEPS) -> Trial:
     """Try a task along its right path, for at most `steps` steps. Return what is wrong with it.
 
     Raises:
-        UsageError: `steps` is no number of steps, or the task cannot be tried in another process.
+        UsageError: `steps` is not a number of steps, or the task cannot be tried in another process.
     """
     with _others(loaded, whole("steps", steps)) as others:
         trial = _tried(loaded, steps)

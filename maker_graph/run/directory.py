@@ -222,7 +222,7 @@ def _see_free(directory: Path) -> None:
         raise UnusableRun(f"{directory} exists: resume it (maker-graph resume {directory}), or give another --run.")
     empty = directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
     if os.path.lexists(directory) and not empty:
-        raise UnusableRun(f"{directory} exists and is no run: give another --run.")
+        raise UnusableRun(f"{directory} exists and is not a run: give another --run.")
 
 
 def _sync(path: Path) -> None:
@@ -264,8 +264,9 @@ def settings_of(directory: Path) -> Settings:
     except OSError:
         if is_there(directory.with_name(f"{directory.name}.labelled")):
             raise UnusableRun(
-                f"{directory} is no run yet: labelled rows are being measured for it. Call the command with --labelled again."
+                f"{directory} is not a run yet: labelled rows are being measured for it. Call the command with "
+                "--labelled again."
             ) from None
-        raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None
+        raise UnusableRun(f"{directory} is not a run: it has no settings.json.") from None
     except UnicodeDecodeError as error:
         raise DamagedRun(f"{path} is damaged ({error}): put back a copy of it, or start a new run.") from None

@@ -243,5 +243,5 @@ def see_text(origin: str) -> None:
         origin.encode()
     except UnicodeEncodeError:
         raise UsageError(
-            "The settings cannot be kept: a name in them is no text. Rename the file, or set a UTF-8 locale."
+            "The settings cannot be kept: a name in them is not text. Rename the file, or set a UTF-8 locale."
         ) from None

@@ -83,7 +83,7 @@ def label_of(line: str) -> Label:
     """
     found = strict_json(line)
     if not isinstance(found, dict):
-        raise ValueError("a line is an object")  # noqa: TRY004  as all else that is no label
+        raise ValueError("a line is an object")  # noqa: TRY004  as all else that is not a label
     step, who, when = found.pop("step", None), found.pop("who", ""), found.pop("when", "")
     if isinstance(step, bool) or not isinstance(step, int) or step < 1:
         raise ValueError('"step" is a whole number of at least 1')

@@ -137,7 +137,7 @@ def seed_of(seed: int | None) -> int:
     """Return the seed of a new draw: a random one if none is given.
 
     Raises:
-        UsageError: it is no seed.
+        UsageError: it is not a seed.
     """
     return secrets.randbits(32) if seed is None else whole("seed", seed, 0)
 

@@ -60,7 +60,7 @@ class LabelFile:
         """Read what others have added.
 
         Raises:
-            UsageError: what was read before was cut off, or a line is no label; the text says which.
+            UsageError: what was read before was cut off, or a line is not a label; the text says which.
         """
         with _locked(self._file, fcntl.LOCK_SH):
             self._read()
@@ -69,7 +69,7 @@ class LabelFile:
         """Add labels. On return they are on the disk.
 
         Raises:
-            UsageError: the file was deleted, moved, replaced or cut short, or a line in it is no label.
+            UsageError: the file was deleted, moved, replaced or cut short, or a line in it is not a label.
             LimitReached: the file cannot be written.
         """
         content = "".join(label.line() for label in labels).encode()
@@ -146,10 +146,10 @@ class LabelFile:
                     label = label_of(line)
                 except (ValueError, RecursionError) as error:
                     raise UsageError(
-                        f"{self.path}, line {self._lines}: this is no label ({visible(str(error))[:200]})."
+                        f"{self.path}, line {self._lines}: this is not a label ({visible(str(error))[:200]})."
                     ) from None
                 self.labels[label.step] = label
-        self._lines -= 1  # the empty text after the last line end is no line
+        self._lines -= 1  # the empty text after the last line end is not a line
         self._end += len(content)
 
 
@@ -298,7 +298,7 @@ def _opened(path: Path, *, make: bool) -> Iterator[tuple[int, bool]]:
     """Yield an open file, and whether it can be written.
 
     Raises:
-        UsageError: it can neither be written nor read, or is no regular file.
+        UsageError: it can neither be written nor read, or is not a regular file.
     """
     try:
         target = destination(path)

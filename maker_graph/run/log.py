@@ -177,7 +177,7 @@ def _asked(task: AnyTask, start: MakerOutput, settings: Mapping[str, JSON]) -> d
     """Return what the run must not change, by name.
 
     Raises:
-        UsageError: a setting is no plain JSON.
+        UsageError: a setting is not a plain JSON.
     """
     try:
         more = plain(dict(settings), own=True)

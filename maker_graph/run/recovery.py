@@ -199,7 +199,7 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         at = _place(snapshot)
         known, agrees = at["step"], run.journal.agrees(at) if at["step"] else at == run.machine.begin()
     except (LimitReached, UnusableRun, _Unusable):
-        raise  # a full disk is no damage, and neither is a file that another process holds
+        raise  # a full disk is not a damage, and neither is a file that another process holds
     except MakerError as error:
         if isinstance(error.__cause__, sqlite3.DatabaseError):
             raise _Unusable(f"is damaged ({error.__cause__})") from error

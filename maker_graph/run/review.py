@@ -85,7 +85,7 @@ def answer_items(run: Run, replies: Mapping[int, Reply]) -> Reviewed:
     is refused too, unless it says the same as the decision.
 
     Raises:
-        UsageError: the task has no items, or `replies` is no mapping from numbers of items to texts.
+        UsageError: the task has no items, or `replies` is not a mapping from numbers of items to texts.
         UnusableRun: the task no longer asks what it asked when the run began.
         DamagedRun: the journal was changed since it was written.
         TakenOver: another process has gone on with the run since.
@@ -107,7 +107,7 @@ def refusals(run: Run, replies: Mapping[int, Reply]) -> dict[int, str]:
     """Return why replies to open items would be refused, by the numbers of the items; nothing is stored.
 
     Raises:
-        UsageError: the task has no items, or `replies` is no mapping from numbers of items to texts.
+        UsageError: the task has no items, or `replies` is not a mapping from numbers of items to texts.
         DamagedRun: the journal was changed since it was written.
     """
     _see_replies(replies)

@@ -32,7 +32,7 @@ from maker_graph.tasks.slices import Slice
 
 VERSION: Literal[5] = 5
 """The newest form of settings.json. Form 1 had no version, and all settings on one level. Form 3 brought inputs and parts,
-form 4 cascades and rules other than a lead, form 5 slices. A run that is no slice is written in form 4."""
+form 4 cascades and rules other than a lead, form 5 slices. A run that is not a slice is written in form 4."""
 
 LOG_FORM = 1
 """The form of the settings of a log, see `run/log.py`. Its settings have `log` in the place of `version`."""

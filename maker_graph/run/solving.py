@@ -244,7 +244,7 @@ async def solve(
     prices = prices or prices_of(settings, options)
     who = WhoVotes(settings, options, chats)
     if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
-        watcher.progress(ended)  # a run that is done needs no writes, so a read-only disk is no error
+        watcher.progress(ended)  # a run that is done needs no writes, so a read-only disk is not an error
         return
     # From here on an earlier owner is refused. So wrong arguments are found above.
     run.journal.claim(f"{socket.gethostname()}-{os.getpid()}")

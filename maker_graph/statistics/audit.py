@@ -69,7 +69,7 @@ class Bound:
         """Begin without labels.
 
         Raises:
-            UsageError: the population is no number of steps, or the confidence is not between 0 and 1.
+            UsageError: the population is not a number of steps, or the confidence is not between 0 and 1.
         """
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
             raise UsageError(f"The confidence must be a number between 0 and 1, such as 0.95, not {confidence!r}.")

@@ -18,7 +18,7 @@ def drawn(population: int, seed: int) -> Iterator[int]:
     [2, 1, 3, 4, 5]
 
     Raises:
-        UsageError: the population is no number of members, or the seed no whole number of at least 0.
+        UsageError: the population is not a number of members, or the seed no whole number of at least 0.
     """
     whole("population", population, 0)
     whole("seed", seed, 0)

@@ -304,7 +304,7 @@ def _check(wrong: int, decided: int, confidence: float) -> None:
     check_confidence(confidence)
     if decided < 1 or not 0 <= wrong <= decided:
         raise UsageError(
-            f"{wrong!r} wrong of {decided!r} decided is no count: decided must be at least 1, and wrong from 0 to decided."
+            f"{wrong!r} wrong of {decided!r} decided is not a count: decided must be at least 1, and wrong from 0 to decided."
         )
 
 

@@ -155,7 +155,7 @@ class _Walk:
         if (name := self._call("part", self.trial.state)) is None:
             return True
         if not isinstance(name, str) or name not in self._parts:
-            self._problem("functions", f"part returned {name!r}, which is no part: the parts are {', '.join(self._parts)}")
+            self._problem("functions", f"part returned {name!r}, which is not a part: the parts are {', '.join(self._parts)}")
             raise _Broken
         self._part = self._parts[name]
         return False

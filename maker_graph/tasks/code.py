@@ -57,7 +57,7 @@ def imported(name: str, what: str) -> Any:
     """
     module_name, colon, attribute = name.rpartition(":")
     if not colon or not module_name or not attribute:
-        raise UsageError(f"{what} {name!r} is no name of code: give file.py:Name or package.module:Name.")
+        raise UsageError(f"{what} {name!r} is not a name of code: give file.py:Name or package.module:Name.")
     try:
         path = file_of(name)
         module = find_module(module_name) if path is None else _of_file(path)

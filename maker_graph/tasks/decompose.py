@@ -250,7 +250,7 @@ class SplitPart:
         read = _fields(text, {PROBLEMS, COMBINE})
         problems, combine = read[PROBLEMS], read[COMBINE]
         if not isinstance(problems, list) or not all(isinstance(each, str) and each.strip() for each in problems):
-            raise ValueError(f"{PROBLEMS} is no list of texts")
+            raise ValueError(f"{PROBLEMS} is not a list of texts")
         if not isinstance(combine, str) or bool(combine.strip()) != bool(problems):
             raise ValueError(f"{COMBINE} does not say how the answers are combined")
         return Split(problems=[str(each).strip() for each in problems], combine=combine.strip())
@@ -286,7 +286,7 @@ class _Answers:
         if isinstance(answer, int) and not isinstance(answer, bool):
             return str(answer)
         if not isinstance(answer, str) or not answer.strip():
-            raise ValueError(f"{ANSWER} is no text")
+            raise ValueError(f"{ANSWER} is not text")
         return answer.strip()
 
     def check(self, state: DecomposeState, answer: str) -> bool:

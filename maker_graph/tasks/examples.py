@@ -49,7 +49,7 @@ def _example(line: str, where: str) -> Example:
     try:
         found = strict_json(line)
     except ValueError as error:
-        raise UsageError(f"{where}: this is no JSON ({visible(str(error))[:100]}).") from None
+        raise UsageError(f"{where}: this is not JSON ({visible(str(error))[:100]}).") from None
     if not isinstance(found, dict) or "item" not in found or ("reply" in found) == ("answer" in found):
         raise UsageError(
             f'{where}: an example must be {{"item": ..., "answer": ...}}, or have "reply" with a text in place of "answer".'
@@ -65,7 +65,7 @@ def with_examples(task: Any, path: Path) -> None:
     """Give an items task the examples in a file, and see that it can ask about them.
 
     Raises:
-        UsageError: the file cannot be read, or the item of an example is no item of the task.
+        UsageError: the file cannot be read, or the item of an example is not an item of the task.
     """
     examples = read_examples(path)
     for number, example in enumerate(examples, start=1):

@@ -71,7 +71,7 @@ def declared(task: object) -> dict[str, Input]:
     """Return what a task declares as its inputs: the attribute `inputs`, or what the function of this name returns.
 
     Raises:
-        UsageError: `inputs` is no mapping from names to files and plain JSON.
+        UsageError: `inputs` is not a mapping from names to files and plain JSON.
     """
     return {name: _declared(f"{type(task).__name__}.inputs[{name!r}]", value) for name, value in _inputs_of(task).items()}
 
@@ -104,7 +104,7 @@ def _inputs_of(task: object) -> Mapping[str, Any]:
 def _declared(name: str, value: object) -> Input:
     if isinstance(value, Path):
         if is_there(value) and not value.is_file():
-            raise UsageError(f"{name} is {value}, which is no regular file: name the files that the task reads.")
+            raise UsageError(f"{name} is {value}, which is not a regular file: name the files that the task reads.")
         return file_input(value)
     try:
         return Input(hashlib.sha256(sorted_json(plain(value, own=True)).encode()).hexdigest())

@@ -231,7 +231,7 @@ def _made(name: str, make: Callable[..., Any], values: Mapping[str, Any]) -> Any
         raise _not_made(name, error) from error
     if not is_task(made):
         raise UnknownTask(
-            f"{name!r} is no task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part "
+            f"{name!r} is not a task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part "
             "and apply, or is a subclass of Items."
         )
     return made  # type: ignore[no-any-return]  # is_task has checked it

@@ -168,7 +168,7 @@ def records(input: Path) -> Records:  # noqa: A002  the option goes by this name
     """Return the records task for the rows in the file `input`.
 
     Raises:
-        UsageError: the file cannot be read, or is no table with the columns of records.
+        UsageError: the file cannot be read, or is not a table with the columns of records.
     """
     return Records(opened(CsvRows, input))
 
@@ -177,7 +177,7 @@ def records_of_slice(only: Slice, input: Path) -> Records:  # noqa: A002  as abo
     """Return the records task for a slice of the rows in the file `input`.
 
     Raises:
-        UsageError: the file cannot be read, or is no table with the columns of records.
+        UsageError: the file cannot be read, or is not a table with the columns of records.
     """
     return Records(opened(CsvRows, input, only))
 

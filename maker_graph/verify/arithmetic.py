@@ -16,7 +16,7 @@ def read_value(text: str) -> Fraction:
     Fraction(1235, 1)
 
     Raises:
-        Unreadable: the text is no expression.
+        Unreadable: the text is not an expression.
         NoValue: the expression has no rational value.
     """
     return value(read_expression(text))

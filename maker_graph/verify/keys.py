@@ -41,7 +41,7 @@ def canonical_expression(answer: JSON) -> JSON:
         return answer
     try:
         tree = read_expression(answer if isinstance(answer, str) else str(Fraction(repr(answer))))
-    except ValueError:  # unreadable, and Infinity is no number
+    except ValueError:  # unreadable, and Infinity is not a number
         return answer
     try:
         return written(_tree(_reduced(quotient_of(tree))))

@@ -66,7 +66,7 @@ def read_expression(text: str) -> Expression:
     True
 
     Raises:
-        Unreadable: the text is no expression.
+        Unreadable: the text is not an expression.
     """
     tree = Reader(text).tree
     if isinstance(tree, STATEMENTS):
@@ -96,7 +96,7 @@ def read_statement(text: str) -> Statement:
     True
 
     Raises:
-        Unreadable: the text is no statement.
+        Unreadable: the text is not a statement.
     """
     tree = Reader(text).tree
     if not isinstance(tree, STATEMENTS):
@@ -367,7 +367,7 @@ def _number(text: str) -> Number:
     """Return the number that a token holds."""
     found = _NUMBER.fullmatch(text.replace("{,}", ","))
     if found is None or not text:
-        raise Unreadable(f"{_cut(text)} is no number of this language")
+        raise Unreadable(f"{_cut(text)} is not a number of this language")
     digits = found["whole"].replace(",", "") + found["places"]
     if len(digits) > MAX_DIGITS:
         raise Unreadable(f"a number of more than {MAX_DIGITS} digits")

@@ -100,7 +100,7 @@ def see_seconds(seconds: float) -> float:
     """Return a limit of time, in seconds.
 
     Raises:
-        UsageError: it is no number above 0.
+        UsageError: it is not a number above 0.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
         raise UsageError(f"seconds, the time that a verification may take, must be a number above 0, not {seconds!r}.")

@@ -76,7 +76,7 @@ def read_quantity(text: str, units: Mapping[str, str] | None = None) -> Quantity
         units: more units, as in `UNITS`: `{"apple": "", "apples": "apple", "dozen": "12"}`.
 
     Raises:
-        Unreadable: the text is no such expression, or a name in it is no unit.
+        Unreadable: the text is no such expression, or a name in it is not a unit.
         DifferentUnits: quantities of different dimensions are added.
         NoValue: the expression has no rational value.
     """
@@ -135,7 +135,7 @@ def _relation(statement: str, units: Mapping[str, str] | None) -> Relation:
     """Return the tree of a relation.
 
     Raises:
-        Unreadable: the text is no relation, or a name in it is perhaps not meant as a unit.
+        Unreadable: the text is not a relation, or a name in it is perhaps not meant as a unit.
     """
     tree = _read(statement, units)
     if not isinstance(tree, Relation):
@@ -187,7 +187,7 @@ def _read(text: str, units: Mapping[str, str] | None) -> Expression | Statement:
     known = {**UNITS, **(units or {})}
     tree = Reader(text, units=known).tree
     if unknown := sorted(names_in(tree) - known.keys()):
-        raise Unreadable(f"{short(unknown[0])} is no unit that is known")
+        raise Unreadable(f"{short(unknown[0])} is not a unit that is known")
     return tree
 
 

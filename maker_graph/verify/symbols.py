@@ -162,7 +162,7 @@ def _power(base: Any, exponent: Any) -> Any:
     from sympy import Rational  # noqa: PLC0415
 
     if not exponent.is_Rational:
-        raise NoValue("an exponent that is no rational number")
+        raise NoValue("an exponent that is not a rational number")
     if not base.free_symbols:
         if exponent <= 0 and _is_zero(base):
             raise DividesByZero("a division by zero") if exponent < 0 else NoValue("0 to the power of 0 has no value")
@@ -206,7 +206,7 @@ def _solution(solution: str | Mapping[str, str], names: Sequence[str]) -> dict[s
     """Return the value of each name in a solution.
 
     Raises:
-        Unreadable: it is no solution.
+        Unreadable: it is not a solution.
     """
     if not isinstance(solution, str):
         return _see_numbers({name: read_expression(text) for name, text in solution.items()})
@@ -244,7 +244,7 @@ def _see_names(given: Mapping[str, Expression], names: Sequence[str]) -> None:
 def _see_numbers(solution: dict[str, Expression]) -> dict[str, Expression]:
     for name, tree in solution.items():
         if names_in(tree):
-            raise Unreadable(f"the value of {name} is no number")
+            raise Unreadable(f"the value of {name} is not a number")
     return solution
 
 

@@ -86,7 +86,7 @@ def _answer(megabytes: int, asked: bytes) -> tuple[str, object]:
 
 
 class _Bounded:
-    """A verifier that returns `Unknown` if it runs out of memory, because that is no mistake in the verifier."""
+    """A verifier that returns `Unknown` if it runs out of memory, because that is not a mistake in the verifier."""
 
     def __init__(self, function: Callable[..., object], megabytes: int) -> None:
         self._function = function

@@ -45,7 +45,7 @@ class InJournal:
         """Find runs in the database at this address; the database is not asked yet.
 
         Raises:
-            UsageError: it is no address, or the extra `postgres` is not installed.
+            UsageError: it is not an address, or the extra `postgres` is not installed.
         """
         from maker_graph.journal.postgres.connection import StandingConnection  # noqa: PLC0415  an extra
 

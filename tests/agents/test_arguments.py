@@ -86,9 +86,9 @@ def test_a_set_is_in_the_same_order_in_each_process() -> None:
     ("args", "why"),
     [
         ({}, "a is missing"),
-        ({"a": "1"}, "a is no integer"),
-        ({"a": True}, "a is no integer"),
-        ({"a": 1, "b": 2}, "b is no string or null"),
+        ({"a": "1"}, "a must be of type integer"),
+        ({"a": True}, "a must be of type integer"),
+        ({"a": 1, "b": 2}, "b must be of type string or null"),
         ({"a": 1, "c": "z"}, "c is none of"),
         ({"a": 1, "d": 1}, "there is no d"),
     ],

@@ -85,7 +85,7 @@ def why_wrong(site: Site, code: str) -> str | None:
     before, tree = expression_of(site["code"]), expression_of(code)
     form, new = None if before is None else form_of(before), None if tree is None else form_of(tree)
     if form is None or new is None:
-        return "it is no formatting"
+        return "it is not formatting"
     return why_not(form, new, lambda each: kinds_of(each, known_in(site["function"], tuple(site["replaced"]))))
 
 

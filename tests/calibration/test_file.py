@@ -85,10 +85,10 @@ def test_where_no_regular_file_can_be_no_calibration_begins(tmp_path: Path, make
 def test_what_is_no_calibration_is_refused_and_left_alone(text: str, tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text(text)
-    with pytest.raises(UsageError, match=r"is no calibration"):
+    with pytest.raises(UsageError, match=r"is not a calibration"):
         read_calibration(path)
     if text:
-        with pytest.raises(UsageError, match=r"is no calibration"), open_calibration(path, request_of()):
+        with pytest.raises(UsageError, match=r"is not a calibration"), open_calibration(path, request_of()):
             pass
         assert path.read_text() == text
 

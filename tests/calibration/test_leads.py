@@ -110,7 +110,7 @@ def test_a_calibration_is_of_one_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ({"k": {"chose": 3}}, "k names 'chose', which is no voted part"),
+        ({"k": {"chose": 3}}, "k names 'chose', which is not a voted part"),
         ({"k": {"look": 3}}, "k names 'look'"),
         ({"model": {"choose": WEAK}}, "model has none for the part 'verdict'"),
         ({"model": {"choose": WEAK, "verdict": WEAK, "look": WEAK}}, "model names 'look'"),

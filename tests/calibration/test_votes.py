@@ -118,9 +118,9 @@ GOOD = row_of(0, "RR")
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ([GOOD, "{"], "line 2: it is no JSON"),
-        ([GOOD, "[]"], "line 2: it is no JSON object"),
-        ([GOOD, '{"row": 1, "row": 2, "truth": 1, "res": []}'], "line 2: it is no JSON .a key stands twice"),
+        ([GOOD, "{"], "line 2: it is not JSON"),
+        ([GOOD, "[]"], "line 2: it is not a JSON object"),
+        ([GOOD, '{"row": 1, "row": 2, "truth": 1, "res": []}'], "line 2: it is not JSON .a key stands twice"),
         ([GOOD, {"row": 1, "res": []}], "line 2: there is no truth"),
         ([GOOD, {"row": 1, "truth": None, "res": []}], "line 2: there is no truth"),
         ([GOOD, {"row": 1, "truth": "a"}], 'line 2: there is no list of samples under "res"'),
@@ -140,7 +140,7 @@ GOOD = row_of(0, "RR")
         ([row_of(0, "RR", text="a"), row_of(0, "RR", text="b")], "line 2: the row 0 has another text"),
         ([], "is empty"),
         (["", "  "], "is empty"),
-        ([GOOD, "[" * 100_000], "line 2: it is no JSON"),
+        ([GOOD, "[" * 100_000], "line 2: it is not JSON"),
     ],
 )
 def test_what_is_odd_is_told_with_its_line(lines: list[Any], says: str, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     for file, says in (
         (tmp_path / "none.jsonl", "cannot be read"),
         (tmp_path, "is a folder"),
-        (tmp_path / "latin.jsonl", "line 2: this is no UTF-8"),
+        (tmp_path / "latin.jsonl", "line 2: this is not UTF-8"),
         (f"m@hot={tmp_path}", "names no model and temperature"),
     ):
         with pytest.raises(UsageError, match=says):

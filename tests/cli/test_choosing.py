@@ -119,7 +119,7 @@ def test_what_labelled_rows_choose_cannot_be_said_beside_them(cli: Cli, table: P
         ("note,amount\ncosts 1,1\n", "has no column 'text'"),
         ("text,amount\n" + "costs 1,1\n" * 100, "1 different rows"),
         ("text,amount\n" + "".join(f"costs {place},{place}\n" for place in range(29)), "29 different rows"),
-        ("text,amount\n" + "".join(f"costs {place},free\n" for place in range(40)), "row 1: this is no record of"),
+        ("text,amount\n" + "".join(f"costs {place},free\n" for place in range(40)), "row 1: this is not a record of"),
         ("text,amount\n" + "".join(f"costs {place % 35},{place}\n" for place in range(40)), "are equal but have different"),
         ("", "is empty"),
     ],
@@ -174,7 +174,7 @@ def test_the_limits_are_of_the_measuring_and_the_run_together(cli: Cli, table: P
     stopped = cli(*SIM, "--run", "r", "--max-calls", "100", "--json")
     assert stopped.returncode == 4
     assert not (table / "runs" / "r").exists()
-    assert "is no run yet: labelled rows are being measured" in cli("resume", "r").stderr.replace("\n", " ")
+    assert "is not a run yet: labelled rows are being measured" in cli("resume", "r").stderr.replace("\n", " ")
     between = cli(*SIM, "--run", "r", "--max-calls", "210", "--json")
     assert between.returncode == 4
     assert result(between)["samples"] <= 210 - 8 * (LABELLED - FIVE)

@@ -172,7 +172,7 @@ def test_a_program_that_fails_is_mended_and_the_run_goes_on(cli: Cli, tmp_path: 
     code = "def program(row):\n    count, drink = row['text'].split()\n    return {'drink': drink, 'count': int(count)FAULT}\n"
     (tmp_path / "p.py").write_text(code.replace("FAULT", " if drink != 'Milk' else 'four'"))
     done = cli(*RUN, *MODEL, "--program", "p.py:program")
-    assert (done.returncode, "The program on row 3: this is no record" in done.stderr) == (2, True)
+    assert (done.returncode, "The program on row 3: this is not a record" in done.stderr) == (2, True)
     assert not (tmp_path / "o.csv").exists()
     (tmp_path / "p.py").write_text(code.replace("FAULT", ""))
     assert cli("resume", "r", "-q", "--trust").returncode == 0

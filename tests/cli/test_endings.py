@@ -52,10 +52,10 @@ def test_a_crash_is_70_and_one_sentence_and_what_was_committed_is_kept(cli: Cli,
         (["run", "hanoi", "--no-such", "--json"], 2, "--no-such"),
         (["no-such", "--json"], 2, "no-such"),
         (["--json"], 2, "--json"),
-        (["status", "none", "--json"], 2, "is no run"),
+        (["status", "none", "--json"], 2, "is not a run"),
         (["plan", "--json"], 2, "Nothing is known"),
         (["plan", "none", "--json"], 2, "cannot be read"),
-        (["certify", "none", "--json"], 2, "is no run"),
+        (["certify", "none", "--json"], 2, "is not a run"),
         (["calibrate", "hanoi", "--model", "sim:none", "--json"], 2, "There is no simulated model"),
         (["check-task", "os:sep", "--json"], 2, "cannot be made"),
         (["run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--max-calls", "1", "--json"], 4, "limit of 1 calls"),
@@ -144,4 +144,4 @@ def test_a_table_says_that_a_price_is_not_known(tmp_path: Path) -> None:
 
 def test_json_has_no_number_that_json_does_not_know(cli: Cli) -> None:
     done = cli("plan", "--p", "0.4", "--steps", "1000", "--json")
-    json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))

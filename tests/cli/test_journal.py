@@ -38,7 +38,7 @@ def test_what_the_environment_says_holds_for_names_and_not_for_paths(cli: Cli, d
     env = {JOURNAL: database}
     assert cli(*RUN, "--run", "r", **env).returncode == 0
     assert cli("status", "r", **env).returncode == 0
-    assert "is no run" in cli("status", "r").stderr
+    assert "is not a run" in cli("status", "r").stderr
     assert cli(*RUN, "--run", "runs/r", **env).returncode == 0
     assert (tmp_path / "runs" / "r" / "settings.json").exists()
     again = cli(*RUN, "--run", "r", **env)

@@ -121,7 +121,7 @@ def test_tests_that_are_red_before_blame_nothing(cli: Cli, tree: Path) -> None: 
         (("--test", " ", "--yes"), "--test is empty"),
         (("--rule", "nothing"), "There is no rule 'nothing'"),
         (("--rule", "nowhere.py:Rule"), "There is no file"),
-        (("--path", "nowhere"), "is no folder"),
+        (("--path", "nowhere"), "is not a folder"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_leaves_nothing(

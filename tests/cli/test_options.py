@@ -88,7 +88,7 @@ def test_a_model_is_for_all_parts_or_for_each_by_its_name(model: str, named: obj
 def test_a_part_that_is_not_there_is_refused_with_those_there_are(cli: Cli) -> None:
     for args in (("--model", "choose=sim:perfect"), ("--k", "choose=3")):
         done = cli("run", "hanoi", "--disks", "2", *args)
-        assert (done.returncode, "names 'choose', which is no voted part" in done.stderr) == (2, True), done.stderr
+        assert (done.returncode, "names 'choose', which is not a voted part" in done.stderr) == (2, True), done.stderr
 
 
 TASK = """

@@ -19,4 +19,4 @@ def test_the_command_line_certifies_and_reports_a_run(cli: Cli, tmp_path: Path) 
     assert "certificate" in (tmp_path / "runs" / "r" / "report.html").read_text()
     for command in ("certify", "report"):
         missing = cli(command, "none")
-        assert (missing.returncode, "is no run" in missing.stderr) == (2, True)
+        assert (missing.returncode, "is not a run" in missing.stderr) == (2, True)

@@ -181,7 +181,7 @@ def test_a_number_takes_a_candidate_where_it_is_no_reply(cli: Cli, tmp_path: Pat
         (b"", "holds no answers"),
         (b'{"item": 2, "answer": "\xff"}\n', "line 1: this is not UTF-8"),
         (b'\0{"item": 2}', "NUL character"),
-        (b"nonsense\n", "line 1: this is no JSON"),
+        (b"nonsense\n", "line 1: this is not JSON"),
         (b'{"item": 2}\n', 'an object with "item" and "answer"'),
         (b'{"item": "x", "answer": "1"}\n', "must be a whole number"),
         (b'{"item": true, "answer": "1"}\n', "must be a whole number"),

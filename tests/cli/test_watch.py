@@ -58,13 +58,13 @@ def test_all_runs_of_the_folder_are_found_the_last_changed_first_and_named_ones_
     (tmp_path / "runs" / "other").mkdir()
     assert [found.home.name for found in _finder([], None)().runs] == ["a", "b"]
     assert [found.home.name for found in _finder(["b", "runs/a", "b"], None)().runs] == ["b", "a"]
-    with pytest.raises(UsageError, match="is no run"):
+    with pytest.raises(UsageError, match="is not a run"):
         _finder(["nothing"], None)
 
 
 def test_what_cannot_be_served_is_one_sentence(cli: Cli) -> None:
     for args, says in (
-        (("nothing",), "is no run"),
+        (("nothing",), "is not a run"),
         (("--task", "a:B"), "name that run"),
         (("--host", "192.0.2.1", "--port", "0"), "another --host"),
         (("--host", "nothing.invalid", "--port", "0"), "cannot be used"),

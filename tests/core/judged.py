@@ -23,7 +23,7 @@ def judged(*texts: str, how: Reader | None = None) -> list[Judged]:
 def even(answer: Any) -> Valid | Unknown:
     """Prove 42, call other even numbers valid, know nothing of odd ones, and refuse those below 0."""
     if not isinstance(answer, int):
-        return Unknown("it is no number")
+        return Unknown("it is not a number")
     if answer < 0:
         raise Invalid(f"{answer} is below 0")
     if answer % 2:

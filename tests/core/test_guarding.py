@@ -166,10 +166,10 @@ def test_behind_the_guard_a_task_of_parts_asks_the_part_that_answers() -> None:
 def test_a_part_that_is_none_is_told_with_those_there_are(said: Any) -> None:
     task = Parted()
     task.part = lambda _: said  # type: ignore[method-assign,assignment]  # the mistake
-    with pytest.raises(UsageError, match=f"returned {re.escape(repr(said))}, which is no part: the parts are guess, look"):
+    with pytest.raises(UsageError, match=f"returned {re.escape(repr(said))}, which is not a part: the parts are guess, look"):
         guarded(task).part({"n": 0})
     task.part = lambda _: ["guess"]  # type: ignore[method-assign,assignment,return-value]  # the mistake
-    with pytest.raises(UsageError, match="which is no part"):
+    with pytest.raises(UsageError, match="which is not a part"):
         guarded(task).part({"n": 0})
 
 
@@ -200,7 +200,7 @@ class _Late(Looked):
         ({"a b": Asked()}, "letters, digits"),
         ({"a=b": Asked()}, "letters, digits"),
         ({"guess": Asked}, "is a class"),
-        ({"guess": object()}, "is no part"),
+        ({"guess": object()}, "is not a part"),
         ({"guess": type("Both", (Asked, Looked), {})()}, "a part is either voted on or given"),
         ({"look": Looked(by="person")}, "by must be 'program' or 'world'"),
         ({"look": _Late()}, "answer"),

@@ -168,7 +168,7 @@ def test_an_item_that_is_not_there_is_told_by_its_place_and_the_number_of_items_
 def test_items_that_say_themselves_what_is_wrong_are_told_in_their_own_words() -> None:
     class Refusing(list[Any]):
         def __len__(self) -> int:
-            raise UsageError("books.csv is no file.")
+            raise UsageError("books.csv is not a file.")
 
-    with pytest.raises(UsageError, match=r"^books\.csv is no file"):
+    with pytest.raises(UsageError, match=r"^books\.csv is not a file"):
         ItemSteps(Prices(Refusing())).total()

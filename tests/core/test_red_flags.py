@@ -1,4 +1,4 @@
-"""A red flag is a name and a predicate: what those that ship are raised by, and what is no flag."""
+"""A red flag is a name and a predicate: what those that ship are raised by, and what is not a flag."""
 
 import math
 from typing import Any

@@ -313,7 +313,7 @@ def test_what_is_given_is_held_against_nothing_and_what_a_part_votes_on_against_
 
 
 class Spelled(Items):
-    """Words that a program spells in its own way; case is no part of a vote."""
+    """Words that a program spells in its own way; case is not part of a vote."""
 
     items = ("a", "b")
 

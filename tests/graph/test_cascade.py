@@ -138,7 +138,7 @@ def test_the_first_rung_is_the_vote_of_every_step() -> None:
 def by_a_loop(rungs: list[Rung], said: Callable[[int, int], str]) -> tuple[str | None, list[str]]:
     """Return what a cascade comes to, counted vote by vote in a plain loop: the winner, and the votes of each rung.
 
-    `said(rung, index)` is the reply of sample `index`; one that is no word is red-flagged.
+    `said(rung, index)` is the reply of sample `index`; one that is not a word is red-flagged.
     """
     ended = []
     for number, rung in enumerate(rungs):

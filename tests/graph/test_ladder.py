@@ -60,7 +60,7 @@ def test_votes_of_a_rung_that_failed_do_not_help_the_next_one() -> None:
 
     with pytest.raises(Undecided) as caught:
         create_maker(Countdown(2), model=Scripted(script=script), k=2, stuck_after=3).compile().invoke({})
-    assert caught.value.ballot == {"1": 1}, "one vote on each of two rungs is no lead of two"
+    assert caught.value.ballot == {"1": 1}, "one vote on each of two rungs is not a lead of two"
     assert "Tried: base, temperature" in str(caught.value)
 
 

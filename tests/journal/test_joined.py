@@ -135,7 +135,7 @@ def test_steps_are_followed_from_shard_to_shard(shards: list[Shard]) -> None:
     assert found == list(journal.entries())
     assert journal.following(8, head, 2) == ([], head)
     assert journal.following(9, None, 2) is None
-    assert journal.following(4, "00", 2) is None, "that is no hash of the step"
+    assert journal.following(4, "00", 2) is None, "that is not a hash of the step"
 
 
 def test_a_step_is_found_in_its_shard(shards: list[Shard]) -> None:

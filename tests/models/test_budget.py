@@ -133,7 +133,7 @@ async def test_a_request_that_is_made_again_counts_again() -> None:
         with pytest.raises(LimitReached):
             await drawn.adraw(PROMPT, 1)
     assert (len(asked), budget.spent.calls, budget.spent.samples) == (3, 3, 1)
-    assert budget.spent.cost == pytest.approx((4 + 750 + 9 + 1) / 1e6), "the body that was no completion may be billed"
+    assert budget.spent.cost == pytest.approx((4 + 750 + 9 + 1) / 1e6), "the body that was not a completion may be billed"
 
 
 def test_threads_and_event_loops_together_make_no_request_too_many() -> None:

@@ -46,7 +46,7 @@ def test_a_line_that_was_cut_short_is_left_out_and_what_is_no_decision_is_told(t
     whole = journal.read_text()
     journal.write_text(whole + whole[:100])
     assert len(read_decisions(journal)) == 2
-    for content, said in ((whole + "{}\n", "line 3: this is no decision"), ("", "holds no decision")):
+    for content, said in ((whole + "{}\n", "line 3: this is not a decision"), ("", "holds no decision")):
         journal.write_text(content)
         done = cli("report", str(journal))
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)

@@ -44,11 +44,11 @@ def test_json_answers_are_texts_or_json_and_the_same_one_may_stand_twice(tmp_pat
         ("a.csv", "item,answer\n2,Elm St., 5\n", "line 2: 3 fields, and the header has 2"),
         ("a.csv", "item,answer,answer\n2,x,y\n", "needs one column item and one column answer"),
         ("a.jsonl", "[1]\n", "an object with"),
-        ("a.jsonl", '{"item": 2, "item": 4, "answer": 1}\n', "line 1: this is no JSON .a key stands twice"),
-        ("a.jsonl", '{"item": 2, "answer": NaN}\n', "line 1: this is no JSON .NaN"),
+        ("a.jsonl", '{"item": 2, "item": 4, "answer": 1}\n', "line 1: this is not JSON .a key stands twice"),
+        ("a.jsonl", '{"item": 2, "answer": NaN}\n', "line 1: this is not JSON .NaN"),
         ("a.jsonl", '{"item": 1.5, "answer": 1}\n', "must be a whole number"),
         ("a.jsonl", "[" * 100_000, "no JSON"),
-        ("a.jsonl", '{"item": 1, "answer": 1e999}', "line 1: the answer is no JSON"),
+        ("a.jsonl", '{"item": 1, "answer": 1e999}', "line 1: the answer is not JSON"),
     ],
 )
 def test_what_is_no_such_file_is_told_with_its_line(tmp_path: Path, name: str, content: str, says: str) -> None:

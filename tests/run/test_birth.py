@@ -91,7 +91,7 @@ def test_a_run_is_made_in_an_empty_directory_and_in_no_other(tmp_path: Path) -> 
     (tmp_path / "file").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("full", "file", "link"):
-        with pytest.raises(UnusableRun, match="is no run: give another"), created(tmp_path / name, settings_of(2)):
+        with pytest.raises(UnusableRun, match="is not a run: give another"), created(tmp_path / name, settings_of(2)):
             pass
     assert (tmp_path / "full" / "mine.txt").read_text() == (tmp_path / "file").read_text() == "mine"
 

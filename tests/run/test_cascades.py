@@ -71,10 +71,10 @@ def test_a_file_may_hold_several_for_a_plan_and_each_has_a_name(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "is no JSON"),
-        ("{", "is no JSON"),
-        ('{"rungs": [], "rungs": []}', "is no JSON"),
-        ('{"rungs": [{"model": "sim:perfect", "temperature": NaN}]}', "is no JSON"),
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
+        ('{"rungs": [], "rungs": []}', "is not JSON"),
+        ('{"rungs": [{"model": "sim:perfect", "temperature": NaN}]}', "is not JSON"),
         ({}, "rungs: Field required"),
         ({"rungs": []}, "at least 1"),
         ({"rungs": [{}]}, r"rungs\.1\.model"),
@@ -91,7 +91,7 @@ def test_a_file_may_hold_several_for_a_plan_and_each_has_a_name(tmp_path: Path) 
         ({"rungs": [{"model": "sim:perfect", "rephrase": 1}]}, "own prompt"),
         ({"rungs": [{"model": "sim:nobody"}]}, "There is no simulated model"),
         ("\x00" * 9, "cascade.json"),
-        ("[" * 100_000, "is no JSON"),
+        ("[" * 100_000, "is not JSON"),
     ],
 )
 def test_what_is_no_cascade_is_told_in_one_sentence(tmp_path: Path, content: Any, says: str) -> None:

@@ -49,7 +49,7 @@ def asked() -> Asked:
 
 @pytest.fixture
 def strong() -> dict[str, str]:
-    """Return what the strong model says, where it is no right answer."""
+    """Return what the strong model says, where it is not a right answer."""
     return {}
 
 

@@ -18,7 +18,7 @@ def test_a_name_is_short_and_of_plain_characters(name: str) -> None:
 
 def test_settings_that_are_no_text_are_refused() -> None:
     see_text("\u00e4")
-    with pytest.raises(UsageError, match="is no text"):
+    with pytest.raises(UsageError, match="is not text"):
         see_text("\udc80")
 
 

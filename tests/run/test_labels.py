@@ -1,4 +1,4 @@
-"""A file of labels: nothing of the user's is lost, no label is lost, and half a line is no label."""
+"""A file of labels: nothing of the user's is lost, no label is lost, and half a line is not a label."""
 
 import json
 import os

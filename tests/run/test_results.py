@@ -106,7 +106,7 @@ def test_null_and_other_false_values_are_answers(tmp_path: Path) -> None:
 
 
 class Absent(Words):
-    """Nothing is in any of the words, but in the last one is no reply that can be read."""
+    """Nothing is in any of the words, but in the last one is not a reply that can be read."""
 
     items = ("a", "b")
 

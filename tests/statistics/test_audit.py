@@ -86,7 +86,7 @@ def test_the_truth_is_rejected_with_no_more_than_the_chance_that_is_left(confide
     chances = {(n, w): rejected(n, w, confidence) for n in (1, 2, 3, 5, 10, 25) for w in range(n + 1)}
     assert max(chances.values()) <= 1 - confidence + 1e-9
     if confidence < 0.9:
-        assert max(chances.values()) > (1 - confidence) / 4, "it is no empty promise: the bound does move"
+        assert max(chances.values()) > (1 - confidence) / 4, "it is not an empty promise: the bound does move"
 
 
 @pytest.mark.parametrize(("population", "wrong"), [(200, 0), (200, 10), (2000, 4), (2000, 100)])

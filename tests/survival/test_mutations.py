@@ -352,7 +352,7 @@ def test_what_is_taken_away_stands_in_the_code_just_once(guard: str) -> None:
     text = (ROOT / "maker_graph" / mutation.file).read_text(encoding="utf-8")
     assert text.count(mutation.text) == 1, f"{mutation.text!r} is no longer in {mutation.file}: say here what it has become"
     file, _, test = mutation.test.partition("::")
-    assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{mutation.test} is no test"
+    assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{mutation.test} is not a test"
 
 
 @pytest.mark.campaign

@@ -42,10 +42,10 @@ def test_a_reply_is_a_text_or_the_json_of_an_answer(tmp_path: Path) -> None:
         ('{"item": 1}', "line 1: an example must be"),
         ('{"item": 1, "answer": 1}\n{"item": 1, "answer": 1, "reply": "x"}', "line 2: an example must be"),
         ('{"item": 1, "reply": 3}', "line 1: reply must be the text"),
-        ("{", "line 1: this is no JSON"),
-        ('{"item": 1, "answer": NaN}', "line 1: this is no JSON"),
-        ('{"item": 1, "item": 2, "answer": 1}', "line 1: this is no JSON"),
-        ("[" * 100_000, "line 1: this is no JSON"),
+        ("{", "line 1: this is not JSON"),
+        ('{"item": 1, "answer": NaN}', "line 1: this is not JSON"),
+        ('{"item": 1, "item": 2, "answer": 1}', "line 1: this is not JSON"),
+        ("[" * 100_000, "line 1: this is not JSON"),
     ],
 )
 def test_what_is_no_example_is_told_with_its_line(tmp_path: Path, text: str, says: str) -> None:

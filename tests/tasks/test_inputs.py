@@ -42,7 +42,7 @@ def test_only_options_that_are_files_are_inputs(tmp_path: Path) -> None:
         (lambda _: {}, r"must be a function that is called as Declaring.inputs\(\)"),
         (lambda: 1 / 0, "Declaring.inputs failed with ZeroDivisionError"),
         ({"a": Path("/nowhere/at/all")}, "declares the input /nowhere/at/all, which is not there"),
-        ({"a": Path("/")}, "which is no regular file"),
+        ({"a": Path("/")}, "which is not a regular file"),
     ],
 )
 def test_what_cannot_be_digested_is_told(inputs: Any, problem: str) -> None:

@@ -123,7 +123,7 @@ def test_what_solves_nothing_is_invalid(equations: list[str], solution: str, why
         (["x + y = 3"], "x = 1", "has no value for y"), (["x = 1"], "x = 1, z = 2", "z is in no equation"),
         (["x = 1"], "3x", "operator"),
         (["x^2 = 9"], "x = 3, x = -3", "two values of x"), (["x^2 = 9"], "x = 3 or x = -3", ""),
-        (["x = y"], "x = y, y = 1", "is no number"),
+        (["x = y"], "x = y, y = 1", "is not a number"),
         (["x = 1"], "x > 0", ""),
         (["x + y = 1"], "x > 0, y = 1", "is written like"), (["3x = 1"], "x = 1", "operator"), (["x + y = 3"], "3", ""),
         (["x = 1"], "", "nothing"),

@@ -85,7 +85,7 @@ def test_a_run_that_is_gone_says_so(served: tuple[TestClient, Path]) -> None:
     client, directory = served
     directory.rename(directory.with_name("away"))
     gone = client.get(f"/runs/{key_of(Directory(directory))}/queue")
-    assert (gone.status_code, "is no run" in gone.json()["problem"]) == (409, True)
+    assert (gone.status_code, "is not a run" in gone.json()["problem"]) == (409, True)
 
 
 async def test_what_is_streamed_are_events_of_one_line_each() -> None:

@@ -127,7 +127,7 @@ class Connection:
             silence: seconds after which a server that does not answer is out of reach.
 
         Raises:
-            UsageError: it is no address, or the extra is missing.
+            UsageError: it is not an address, or the extra is missing.
         """
         need_extra("fleet", "A journal in Postgres", "psycopg")
         self.address = see_address(address)

@@ -89,7 +89,7 @@ def open_database(path: Path, fsync: Fsync, *, threads: bool = False) -> Databas
     With `threads` other threads than this one may use what is written, one at a time.
 
     Raises:
-        DamagedRun: it is no database, or none of a journal.
+        DamagedRun: it is not a database, or none of a journal.
         UnusableRun: another process holds it, or a newer maker_graph wrote it.
     """
     try:

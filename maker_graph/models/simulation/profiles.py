@@ -105,7 +105,7 @@ def profile_of(text: str) -> Profile:
 
     Raises:
         UnknownModel: no profile has this name.
-        UsageError: a setting is unknown or its value is no number in range.
+        UsageError: a setting is unknown or its value is not a number in range.
     """
     name, *changes = text.split(",")
     if name not in PROFILES:
@@ -115,9 +115,9 @@ def profile_of(text: str) -> Profile:
     for change in changes:
         match = re.fullmatch(r"(\w+)=([0-9.eE+-]+)", change)
         if match is None or match[1] not in settings:
-            raise UsageError(f"{change!r} is no setting=number of a profile: the settings are {', '.join(settings)}.")
+            raise UsageError(f"{change!r} is not a setting=number of a profile: the settings are {', '.join(settings)}.")
         try:
             values[match[1]] = int(match[2]) if settings[match[1]] is int else float(match[2])
         except ValueError:
-            raise UsageError(f"{match[2]!r} is no number for {match[1]}.") from None
+            raise UsageError(f"{match[2]!r} is not a number for {match[1]}.") from None
     return replace(PROFILES[name], **values)  # type: ignore[arg-type]  # the names were checked above

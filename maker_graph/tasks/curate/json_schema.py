@@ -54,12 +54,12 @@ class JsonSchema:
         """Take a schema; with `field`, the records have this field alone.
 
         Raises:
-            UsageError: it is no schema, or names no fields.
+            UsageError: it is not a schema, or names no fields.
         """
         schema = resolved(schema, schema)  # the whole schema may be a reference, as generators write it
         properties = schema.get("properties")
         if not isinstance(properties, Mapping) or not properties or schema.get("type", "object") != "object":
-            raise UsageError(f'{name} is no schema of records: it needs "type": "object" and "properties" with the fields.')
+            raise UsageError(f'{name} is not a schema of records: it needs "type": "object" and "properties" with the fields.')
         self._validator = _validator(schema, name)
         if lost := [each for each in schema.get("required", ()) if each not in properties]:
             raise UsageError(f"{name} requires {visible(str(lost[0]))[:40]!r}, which is none of its properties: add it there.")
@@ -101,7 +101,7 @@ class JsonSchema:
         if not isinstance(found, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004  of a text
         if unknown := [each for each in found if each not in self.fields]:
-            raise ValueError(f"{visible(unknown[0])[:40]} is no field")
+            raise ValueError(f"{visible(unknown[0])[:40]} is not a field")
         lacking = self._null(found)
         for error in self._validator.iter_errors({name: value for name, value in found.items() if name not in lacking}):
             raise _told(error)
@@ -138,7 +138,7 @@ def _validator(schema: Mapping[str, Any], name: str) -> Any:
     """Return the validator of a schema.
 
     Raises:
-        UsageError: it is no JSON schema.
+        UsageError: it is not a JSON schema.
     """
     need_extra("curate", "A JSON schema", "jsonschema_rs")
     import jsonschema_rs  # noqa: PLC0415  an extra
@@ -147,7 +147,7 @@ def _validator(schema: Mapping[str, Any], name: str) -> Any:
         return jsonschema_rs.validator_for(dict(schema), validate_formats=True, retriever=_nothing)
     except Exception as error:
         reason = visible(str(error).partition("\n")[0])[:200].rstrip(".")
-        raise UsageError(f"{name} is no JSON schema of a draft from 4 to 2020-12: {reason}.") from error
+        raise UsageError(f"{name} is not a JSON schema of a draft from 4 to 2020-12: {reason}.") from error
 
 
 def _told(error: Any) -> Exception:

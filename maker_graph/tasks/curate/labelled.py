@@ -86,7 +86,7 @@ def record_of(schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON
     try:
         return schema.read(as_text(values), row)
     except (Invalid, ValueError) as error:
-        raise UsageError(f"{where()}: this is no record of {schema.name} ({visible(str(error))[:200]}).") from None
+        raise UsageError(f"{where()}: this is not a record of {schema.name} ({visible(str(error))[:200]}).") from None
     except Exception as error:
         raise failed(f"{where()}: the schema {schema.name}", error) from error
 

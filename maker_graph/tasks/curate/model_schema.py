@@ -17,7 +17,7 @@ from maker_graph.tasks.curate.prompts import resolved
 from maker_graph.tasks.curate.schema import see_cells
 
 _OF_THE_FORM = ("missing", "extra_forbidden", "json_invalid")
-"""Errors of pydantic that say that something is no record, in addition to those of types."""
+"""Errors of pydantic that say that something is not a record, in addition to those of types."""
 
 
 class ModelSchema:
@@ -43,10 +43,10 @@ class ModelSchema:
         """Return the schema for a pydantic model.
 
         Raises:
-            UsageError: `model` is no pydantic model with fields, or its values cannot be voted on.
+            UsageError: `model` is not a pydantic model with fields, or its values cannot be voted on.
         """
         if not isinstance(model, type) or not issubclass(model, BaseModel) or issubclass(model, RootModel):
-            raise UsageError(f"{name} is no pydantic model with fields: a schema is a subclass of pydantic.BaseModel.")
+            raise UsageError(f"{name} is not a pydantic model with fields: a schema is a subclass of pydantic.BaseModel.")
         reader_of(model)  # it raises if the model cannot be voted on
         fields = [field for field, info in model.model_fields.items() if not info.exclude]
         if lost := [field for field, info in model.model_fields.items() if info.exclude and info.is_required()]:

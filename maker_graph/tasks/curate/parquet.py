@@ -52,7 +52,7 @@ class ParquetRows:
         types: the schema of the file, as pyarrow has it.
 
     Raises:
-        UsageError: it is no Parquet file.
+        UsageError: it is not a Parquet file.
     """
 
     def __init__(self, path: Path, only: Slice | None = None) -> None:
@@ -61,7 +61,7 @@ class ParquetRows:
         try:
             self._file = arrow.parquet.ParquetFile(path)
         except arrow.ArrowInvalid as error:
-            raise UsageError(f"{path} is no Parquet file: {visible(str(error))[:200]}.") from None
+            raise UsageError(f"{path} is not a Parquet file: {visible(str(error))[:200]}.") from None
         self.path = path
         self.types = self._file.schema_arrow
         self.columns = list(self.types.names)

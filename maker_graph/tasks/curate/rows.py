@@ -242,7 +242,7 @@ class _Reading:
 class CsvRows(_Lines):
     """The rows of a CSV file with a header line, in UTF-8, with or without a byte order mark.
 
-    Cells are separated by commas, and quoted with double quotes. An empty line is no row.
+    Cells are separated by commas, and quoted with double quotes. An empty line is not a row.
 
     Attributes:
         columns: the names in the header.
@@ -340,16 +340,16 @@ def read_object(text: str) -> dict[str, JSON]:
     """Return the JSON object in `text`, which may have any length.
 
     Raises:
-        ValueError: it is no JSON object, names a key twice, or holds something that is not JSON.
+        ValueError: it is not a JSON object, names a key twice, or holds something that is not JSON.
     """
     try:
         found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         raise ValueError(f"this is nested more than {MAX_DEPTH} deep") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"this is no JSON ({error.msg} at character {error.pos + 1})") from None
+        raise ValueError(f"this is not JSON ({error.msg} at character {error.pos + 1})") from None
     if not isinstance(found, dict):
-        raise ValueError('this is no JSON object: each line is {"column": value, ...}')  # noqa: TRY004  of a text
+        raise ValueError('this is not a JSON object: each line is {"column": value, ...}')  # noqa: TRY004  of a text
     if "\\u" in text:
         _see_whole(found)
     return found

@@ -1,6 +1,6 @@
 """Schemas of records: a pydantic model, or a JSON schema in a file.
 
-A schema reads records and returns them in one form: plain JSON of its fields. If a text is no record, it raises one of two
+A schema reads records and returns them in one form: plain JSON of its fields. If a text is not a record, it raises one of two
 errors, like the two red flags of replies: `ValueError` if the text does not have the form of a record, `Invalid` if the record
 breaks a rule.
 """
@@ -56,7 +56,7 @@ class RecordSchema(Protocol):
             row: the row from which the record is made. Rules may look at it.
 
         Raises:
-            ValueError: the text is no record.
+            ValueError: the text is not a record.
             Invalid: the record breaks a rule.
         """
         ...
@@ -160,7 +160,7 @@ def _module(place: str) -> Any:
 def see_cells(record: Mapping[str, JSON]) -> None:
     """Make sure that a spreadsheet would not run a text of a record: it takes a text that begins with = + - @ for a formula.
 
-    A number, with sign, separators and percent sign, is no formula.
+    A number, with sign, separators and percent sign, is not a formula.
 
     >>> see_cells({"price": "-12.50", "phone": "+49 30 1234"})
 

@@ -99,7 +99,7 @@ class Curate(Items):
         """Return the program's record, or None if it is not sure.
 
         Raises:
-            UsageError: the program fails, or returns something that is no record; the error names the row.
+            UsageError: the program fails, or returns something that is not a record; the error names the row.
         """
         values = self._fields(item)
         return None if values is None else record_of(self.record_schema, values, dict(item), lambda: self._on(item))

@@ -45,12 +45,12 @@ def same_tree(code: str) -> JSON:
     """
     tree = tree_of(code) if not (wrapped := expression_of(code)) else wrapped
     if tree is None:
-        raise ValueError("it is no Python")
+        raise ValueError("it is not Python")
     return dump(tree)
 
 
 def expression_of(code: str) -> ast.expr | None:
-    """Return the tree of an expression, which may span several lines; None if the code is no expression."""
+    """Return the tree of an expression, which may span several lines; None if the code is not an expression."""
     tree = tree_of(f"({code}\n)")
     if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
         return None
@@ -75,7 +75,7 @@ def see_edit(site: Site, code: str) -> None:
     else:
         new = tree_of(code) if code and not code[0].isspace() else None
     if new is None:
-        raise Invalid(f"it is no {site['kind']} of Python")
+        raise Invalid(f"it is not a Python {site['kind']}")
     if site["kind"] == "statement":
         if not getattr(new, "body", None):
             raise Invalid("there is no statement in it")
@@ -141,7 +141,7 @@ def comments_in(code: str) -> list[str]:
 
 
 def _closed(code: str) -> bool:
-    """Say whether code closes only parentheses that it has opened: `a) + (b` is no expression."""
+    """Say whether code closes only parentheses that it has opened: `a) + (b` is not an expression."""
     depth = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(f"({code}\n)").readline):
@@ -167,7 +167,7 @@ def see_target(site: Site, code: str) -> None:
     try:
         module = cst.parse_module(f"({code}\n)\n" if site["kind"] == "expression" else f"{code}\n")
     except cst.ParserSyntaxError:
-        raise Invalid("it is no Python that can be read") from None
+        raise Invalid("it is not Python that can be read") from None
     for string in m.findall(module, m.FormattedString()):
         assert isinstance(string, cst.FormattedString)  # noqa: S101  findall looked for these
         for part in string.parts:

@@ -96,7 +96,7 @@ class Form(NamedTuple):
 
 
 def form_of(tree: ast.expr) -> Form | None:
-    """Return the form of an expression; None if it is no formatting, or one that fails or depends on other values too."""
+    """Return the form of an expression; None if it is not formatting, or one that fails or depends on other values too."""
     match tree:
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod(), right=operand):
             return _percent(text, operand)

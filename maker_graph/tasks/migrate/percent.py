@@ -40,7 +40,7 @@ Rewrite a Python expression that formats text with % or str.format as an f-strin
 Take the expressions over as they are, in the same order. Write %% as %, and double the braces of the text.
 %s is {x!s} or {x}; %r is {x!r}. A width aligns to the right with %: %5s is {x!s:>5}.
 %d cuts a float, and an f-string does not: {x:d} is right only where x is an int for sure.
-"..." % x takes x apart if it is a tuple: an f-string is right only where x is no tuple for sure.
+"..." % x takes x apart if it is a tuple: an f-string is right only where x is not a tuple for sure.
 """
 
 
@@ -70,9 +70,9 @@ class Percent:
         """
         before, after = _form(site["code"]), _form(code)
         if before is None:
-            raise Invalid("the site is no formatting that this rule knows")
+            raise Invalid("the site is not formatting that this rule knows")
         if after is None or not isinstance(expression_of(code), ast.JoinedStr | ast.Constant):
-            raise Invalid("it is no f-string without nested widths")
+            raise Invalid("it is not a f-string without nested widths")
         if (why := why_not(before, after, _kinds(site))) is not None:
             raise Invalid(why)
         return True

@@ -66,7 +66,7 @@ def find_sites(source: Source, rule: "Rule", target: Version | None) -> list[Sit
     """Return the sites of `rule` in a file, in order; if the file is not Python, the reason why it is left out.
 
     Raises:
-        UsageError: the rule fails, or finds something that is no expression and no statement of the file.
+        UsageError: the rule fails, or finds something that is not an expression and no statement of the file.
     """
     import libcst as cst  # noqa: PLC0415  an extra
     from libcst.metadata import MetadataWrapper, PositionProvider  # noqa: PLC0415  an extra
@@ -74,7 +74,7 @@ def find_sites(source: Source, rule: "Rule", target: Version | None) -> list[Sit
     try:
         module = cst.parse_module(source.text)
     except cst.ParserSyntaxError as error:
-        return LeftOut(source.path, f"line {error.raw_line} is no Python that can be read")
+        return LeftOut(source.path, f"line {error.raw_line} is not Python that can be read")
     except RecursionError:
         return LeftOut(source.path, "it is nested too deeply")
     found = _found(rule, module, source.path)

@@ -60,7 +60,7 @@ def read_tree(root: Path) -> Iterator[Source | LeftOut]:
         UsageError: there is no such folder, or it cannot be read.
     """
     if not root.is_dir():
-        raise UsageError(f"{root} is no folder: give the folder of the code that is to be migrated.")
+        raise UsageError(f"{root} is not a folder: give the folder of the code that is to be migrated.")
     for path in _files(root):
         name = path.relative_to(root).as_posix()
         why = _why_not(path, name)
@@ -81,9 +81,9 @@ def decoded(path: str, content: bytes) -> Source | LeftOut:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         source = Source(path, content.decode(encoding), encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        return LeftOut(path, f"it is no text in the encoding that it declares ({error})")
+        return LeftOut(path, f"it is not text in the encoding that it declares ({error})")
     if "\0" in source.text:
-        return LeftOut(path, "it holds a NUL character, so it is no text")
+        return LeftOut(path, "it holds a NUL character, so it is not text")
     if source.content() != content:
         return LeftOut(path, f"its bytes are not those of its text in {encoding}")
     return source
@@ -112,13 +112,13 @@ def _why_not(path: Path, name: str) -> str | None:
         name.encode()
         found = path.lstat()
     except UnicodeEncodeError:
-        return "its name is no UTF-8"
+        return "its name is not UTF-8"
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
     if stat.S_ISLNK(found.st_mode):
         return "it is a link"
     if not stat.S_ISREG(found.st_mode):
-        return "it is no regular file"
+        return "it is not a regular file"
     return f"it is longer than {MOST_BYTES:,} bytes" if found.st_size > MOST_BYTES else None
 
 

@@ -108,7 +108,7 @@ def _field(source: str | None, field: Field, known: Known) -> str | None:
 
 
 def _parts(literal: str) -> Iterator[tuple[str, _Part | None]]:
-    """Yield the parts of a literal, each with the code before it; None for a part that is no plain text."""
+    """Yield the parts of a literal, each with the code before it; None for a part that is not a plain text."""
     place, lines = 0, literal.splitlines(keepends=True)
     starts = [0]
     for line in lines:

@@ -213,7 +213,7 @@ class WordProblems:
         The text behind its last "=" must be a number. `verify` says whether the rest can be read.
 
         Raises:
-            ValueError: there is no equation, or the text behind its last "=" is no number.
+            ValueError: there is no equation, or the text behind its last "=" is not a number.
         """
         lines = text.strip().splitlines() or [""]
         line = _LABEL.sub("", lines[-1].strip()).removesuffix(".")
@@ -296,13 +296,13 @@ def _behind(line: str) -> Expression:
     except Unreadable:
         left, sign, after = line.rpartition("=")
         if not left.strip() or left[-1] in "<>!":
-            raise ValueError('the last line is no equation, which is a calculation, "=", and its value') from None
+            raise ValueError('the last line is not an equation, which is a calculation, "=", and its value') from None
         right = read_expression(after)
     match right:
         case Number() | Negative(Number()) | Operation("/", Number() | Negative(Number()), Number()) if sign == "=":
             return right
         case _:
-            raise ValueError(f"{written(right)[:80]} is no number that an expression is equal to")
+            raise ValueError(f"{written(right)[:80]} is not a number that an expression is equal to")
 
 
 def _kinds(text: str) -> tuple[Kind, ...]:

@@ -67,7 +67,7 @@ def _fits(left: Expression, known: Sequence[Quantity], asked: Unit, true: str) -
         Invalid: it cannot.
     """
     if not isinstance(left, Operation):
-        raise Invalid(f"{written(left)} is no calculation")
+        raise Invalid(f"{written(left)} is not a calculation")
     numbers: dict[Fraction | None, frozenset[Unit]] = {}
     for each in known:
         numbers[each.value] = numbers.get(each.value, frozenset()) | {each.unit}

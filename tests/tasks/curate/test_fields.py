@@ -68,7 +68,7 @@ def test_a_program_may_be_sure_of_some_fields_alone(rows: Any) -> None:
     task = CurateFields(rows, ORDER, program=lambda row: {"count": 1, "paid": None} if row["id"] == "2" else None)
     assert [task.given(task.items[place]) for place in range(4, 10)] == [None, None, {"count": 1}, None, None, {"paid": None}]
     whole = CurateFields(rows, ORDER, program=lambda row: CAKE if row["id"] == "3" else None)
-    with pytest.raises(UsageError, match=r"The program on row 3: this is no record of Order .three cannot cost 4"):
+    with pytest.raises(UsageError, match=r"The program on row 3: this is not a record of Order .three cannot cost 4"):
         whole.given(whole.items[10])
 
 

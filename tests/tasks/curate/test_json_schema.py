@@ -25,7 +25,7 @@ def test_a_record_has_all_fields_and_what_is_missing_is_null() -> None:
         ("3", ValueError, "not a JSON object"),
         ('{"name": "Tea"}', ValueError, "count"),
         ('{"name": "Tea", "count": "1"}', ValueError, "count"),
-        ('{"name": "Tea", "count": 1, "more": 1}', ValueError, "more is no field"),
+        ('{"name": "Tea", "count": 1, "more": 1}', ValueError, "more is not a field"),
         ('{"name": "Tea", "count": 0}', Invalid, "count: 0 is less"),
         ('{"name": "Tea", "count": 1, "paid": "31 May"}', Invalid, "paid"),
         ('{"name": "Tea", "count": 3, "price": 4}', Invalid, "."),
@@ -48,7 +48,7 @@ def test_a_whole_number_is_the_same_vote_however_it_is_written() -> None:
 def test_one_field_alone_is_held_to_its_own_rules() -> None:
     price = SCHEMA.only("price")
     assert price.read('{"price": 4}', {}) == {"price": 4}
-    with pytest.raises(ValueError, match="count is no field"):
+    with pytest.raises(ValueError, match="count is not a field"):
         price.read('{"price": 4, "count": 3}', {})
 
 
@@ -77,14 +77,14 @@ def test_these_drafts_are_read(draft: str) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("[]", "this is no JSON object"),
-        ("{", "this is no JSON"),
-        ('{"type": "string"}', "is no schema of records"),
-        ('{"properties": {}}', "is no schema of records"),
-        ('{"properties": {"a": {"type": "nope"}}}', "is no JSON schema of a draft from 4 to 2020-12"),
+        ("[]", "this is not a JSON object"),
+        ("{", "this is not JSON"),
+        ('{"type": "string"}', "is not a schema of records"),
+        ('{"properties": {}}', "is not a schema of records"),
+        ('{"properties": {"a": {"type": "nope"}}}', "is not a JSON schema of a draft from 4 to 2020-12"),
         ('{"properties": {"a": {"$ref": "http://127.0.0.1:9/a.json"}}}', "nothing is fetched"),
-        ('{"properties": {"a": {"pattern": "("}}}', "is no JSON schema"),
-        ('{"properties": {"a": {}}, "required": "a"}', "is no JSON schema"),
+        ('{"properties": {"a": {"pattern": "("}}}', "is not a JSON schema"),
+        ('{"properties": {"a": {}}, "required": "a"}', "is not a JSON schema"),
         ('{"properties": {"a": {}}, "required": ["b"]}', "requires 'b', which is none of its properties"),
     ],
 )

@@ -45,8 +45,8 @@ def test_json_lines_are_labelled_rows_too(tmp_path: Path) -> None:
     [
         ("id,name,count,price,currency,paid\n1,Tea,1,1,EUR,\n", "has no column 'text'"),
         ("id,text\n1,Tea\n", "has no column 'name'"),
-        ("id,text,name,count,price,currency,paid\n1,Tea,Tea,0,1,EUR,\n", "row 1: this is no record of Order .count"),
-        ("id,text,name,count,price,currency,paid\n1,Tea,Tea,many,1,EUR,\n", "row 1: this is no record of Order .count"),
+        ("id,text,name,count,price,currency,paid\n1,Tea,Tea,0,1,EUR,\n", "row 1: this is not a record of Order .count"),
+        ("id,text,name,count,price,currency,paid\n1,Tea,Tea,many,1,EUR,\n", "row 1: this is not a record of Order .count"),
     ],
 )
 def test_a_label_that_cannot_be_right_is_told_with_its_row(tmp_path: Path, text: str, problem: str) -> None:

@@ -63,7 +63,7 @@ def test_rows_of_another_kind_are_written_as_text(tmp_path: Path) -> None:
 
 
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no Parquet file"):
+    with pytest.raises(UsageError, match="is not a Parquet file"):
         open_rows(written(tmp_path / "t.parquet", "a,b\n"))
 
 

@@ -1,4 +1,4 @@
-"""Rows: each is read where it stands, and what is no table is told with its line, before anything is paid for."""
+"""Rows: each is read where it stands, and what is not a table is told with its line, before anything is paid for."""
 
 import os
 import tracemalloc
@@ -40,11 +40,11 @@ def test_json_lines_keep_nested_values_and_rows_need_not_have_all_columns(tmp_pa
         ("t.csv", b"a,b\n1,2\n\xff,2\n", "line 3: this is not UTF-8. Save the table as CSV in UTF-8"),
         ("t.csv", b"a,b\n1,\0\n", "line 2: there is a NUL"),
         ("t.csv", b"a,A\n1,2\n", "told apart"),
-        ("t.jsonl", b'{"a": 1}\n[1]\n', "line 2: this is no JSON object"),
+        ("t.jsonl", b'{"a": 1}\n[1]\n', "line 2: this is not a JSON object"),
         ("t.jsonl", b'{"a": 1}\n{"a": NaN}\n', "line 2: NaN is not JSON"),
         ("t.jsonl", b'{"a": 1e999}\n', "line 1: 1e999 is too large"),
         ("t.jsonl", b'{"a": 1, "a": 2}\n', "line 1: the key 'a' stands twice"),
-        ("t.jsonl", b'{"a": 1\n', "line 1: this is no JSON"),
+        ("t.jsonl", b'{"a": 1\n', "line 1: this is not JSON"),
         ("t.jsonl", b'{"a": "\\ud800"}\n', "line 1: there is half of a character"),
         ("t.jsonl", b"[" * 100_000, "nested"),
         ("t.jsonl", b'{"a": 1}\n{"A": 1}\n', "told apart"),
@@ -87,7 +87,7 @@ def test_rows_that_are_not_read_take_no_memory_but_for_their_places(tmp_path: Pa
     path = tmp_path / "t.csv"
     with path.open("w") as file:
         file.write("a,b\n" + f"{'x' * 200},1\n" * 20_000)
-    CsvRows(path)  # what is loaded once is no part of it
+    CsvRows(path)  # what is loaded once is not part of it
     tracemalloc.start()
     rows = CsvRows(path)
     assert tracemalloc.get_traced_memory()[0] < 20 * 20_000

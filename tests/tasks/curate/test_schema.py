@@ -32,7 +32,7 @@ def test_two_files_of_the_same_name_are_two(tmp_path: Path) -> None:
         ("nowhere.at.all:Order", "cannot be loaded .ModuleNotFoundError"),
         ("none.py:Order", "none.py is not there"),
         ("none.json", "none.json cannot be read"),
-        ("pathlib:Path", "is no pydantic model with fields"),
+        ("pathlib:Path", "is not a pydantic model with fields"),
     ],
 )
 def test_what_is_no_schema_is_told(source: str, problem: str) -> None:

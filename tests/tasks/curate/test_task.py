@@ -57,9 +57,9 @@ def test_the_program_answers_first_and_is_held_to_the_schema(rows: Any) -> None:
 @pytest.mark.parametrize(
     ("found", "problem"),
     [
-        ({"name": "Tea", "count": "1", "price": 1}, "The program on row 2: this is no record of Order .count"),
-        ({"name": "Tea", "count": 3, "price": 4}, "row 2: this is no record of Order .three cannot cost 4"),
-        ({"name": "Tea"}, "row 2: this is no record"),
+        ({"name": "Tea", "count": "1", "price": 1}, "The program on row 2: this is not a record of Order .count"),
+        ({"name": "Tea", "count": 3, "price": 4}, "row 2: this is not a record of Order .three cannot cost 4"),
+        ({"name": "Tea"}, "row 2: this is not a record"),
         ("Tea", "row 2 returned 'Tea': return a dict of fields, or None"),
         ({"name": {1, 2}}, "row 2 returned something that is not plain JSON"),
         (KeyError("x"), "row 2 failed with KeyError: 'x'"),

@@ -42,7 +42,7 @@ def test_the_lines_of_a_statement_are_shown_at_the_margin_but_those_of_a_string(
 def test_what_is_no_python_is_left_out_with_its_line() -> None:
     left = find_sites(Source("a.py", "x = 1\nprint 'a'\n", "utf-8"), Plain(), None)
     assert isinstance(left, LeftOut)
-    assert left.why == "line 2 is no Python that can be read"
+    assert left.why == "line 2 is not Python that can be read"
 
 
 def test_a_rule_that_fails_or_finds_what_is_no_site_is_named() -> None:

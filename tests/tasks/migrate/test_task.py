@@ -88,7 +88,7 @@ def test_the_patch_holds_what_is_decided_and_the_list_beside_it_what_is_not(tmp_
     assert (tmp_path / "x.patch.review").read_text().splitlines() == [
         "a.py:1:13: item 2: the tests are red with it: old(2)",
         "a.py:1:21: item 3: no answer won: old(3)",
-        "bad.py: not searched: line 1 is no Python that can be read",
+        "bad.py: not searched: line 1 is not Python that can be read",
     ]
 
 

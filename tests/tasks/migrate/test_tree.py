@@ -60,7 +60,7 @@ def test_links_long_files_environments_and_folders_of_others_are_not_searched(tm
 def test_no_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.py").touch()
     for path in (tmp_path / "none", tmp_path / "a.py"):
-        with pytest.raises(UsageError, match="is no folder"):
+        with pytest.raises(UsageError, match="is not a folder"):
             list(read_tree(path))
 
 

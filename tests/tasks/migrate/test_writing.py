@@ -36,7 +36,7 @@ from tests.tasks.migrate.trees import sites_of
 )
 def test_what_is_sure_is_written_and_nothing_else(code: str, written: str | None) -> None:
     sites = sites_of(Percent(), f"y = {code}\n")
-    if "\\N{DASH}" in code:  # no such character: it is no Python
+    if "\\N{DASH}" in code:  # no such character: it is not Python
         assert not sites
         return
     assert right(sites[0]) == written

@@ -10,7 +10,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.core.task import Keeps
 from maker_graph.errors import MakerError, UnknownTask, UsageError
-from maker_graph.tasks.code import find_module
+from maker_graph.tasks.code import file_of, find_module
 from maker_graph.tasks.curate.making import curate, curate_slice, names_code, see_cut
 from maker_graph.tasks.curate.rows import FileRows
 from maker_graph.tasks.curate.task import Curate
@@ -211,6 +211,11 @@ def _maker_of(name: str) -> Any:
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise UnknownTask(f"There is no task {name!r}: give {', '.join(SHIPPED)}, or your own task as package.module:name.")
+    if (path := file_of(name)) is not None:
+        raise UnknownTask(
+            f"{name!r} names a file, but a task is named by its module: go to the folder of the file and write "
+            f"{path.stem}:{attribute}."
+        )
     try:
         return reduce(getattr, attribute.split("."), find_module(module_name))
     except Exception as error:

@@ -56,7 +56,13 @@ def test_a_task_of_ones_own_goes_by_its_class() -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("hanoj", "There is no task"), ("no.such:Task", "cannot be made"), ("os:sep", "cannot be made"), ("os:getpid", "no task")],
+    [
+        ("hanoj", "There is no task"),
+        ("no.such:Task", "cannot be made"),
+        ("os:sep", "cannot be made"),
+        ("os:getpid", "not a task"),
+        ("to/mine.py:Task", "write mine:Task"),
+    ],
 )
 def test_what_is_no_task_is_told(name: str, text: str) -> None:
     with pytest.raises(UnknownTask, match=text):

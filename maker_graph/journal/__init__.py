@@ -1,1 +1,1 @@
-"""The journal of a run: its rules, and the places in which it is kept."""
+"""The journal of a run: what it promises, and the databases that keep it (SQLite and Postgres)."""

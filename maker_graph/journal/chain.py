@@ -1,11 +1,12 @@
-"""The hashes of a journal: pure, and the same whatever holds its rows.
+"""The hashes of a journal. They are the same for every database that keeps it.
 
-The hash of a step stands on the step, its entry, where the machine stood after it (its place), and the hash before; the first
-one stands on the run and its settings (the origin). So damage, reordering, deletion and transplants show, with the step.
-Amendments have a chain of their own, and each stands on the step that it answers as well.
+The hash of a step covers its number, its entry, the state of the machine after it (its place), and the hash of the step before
+it. The first hash covers the run and its settings (the origin). So an entry that was changed, moved, deleted or taken from
+another run is noticed, and the step is known. Amendments, the later answers to open steps, have a chain of their own. The hash
+of an amendment also covers the hash of the step that it answers.
 
-What maker_graph 0.1.0 has written must give the same hashes for ever. A count that was added since is left out of a place while
-it is nothing.
+A journal that maker_graph 0.1.0 has written must give the same hashes for ever. So a count that was added to the totals later
+is left out of a place as long as it is 0.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ _TOTALS = frozenset(
 
 
 def origin_digest(origin: str) -> bytes:
-    """Return what the first hash of a journal stands on, 16 bytes."""
+    """Return the digest of the origin, which the first hash of a journal covers: 16 bytes."""
     return hashlib.sha256(origin.encode()).digest()[:16]
 
 
@@ -32,29 +33,29 @@ def place_digest(at: MakerOutput) -> bytes:
 
 
 def link(before: bytes, step: int, entry: str, place: bytes) -> bytes:
-    """Return the hash of a step, 16 bytes; `before` is that of the step before, or the digest of the origin."""
+    """Return the hash of a step: 16 bytes. `before` is the hash of the step before it, or the digest of the origin."""
     return hashlib.sha256(f"{before.hex()}\n{step}\n{place.hex()}\n{entry}".encode()).digest()[:16]
 
 
 def amendment_link(before: bytes, number: int, step: int, amended: bytes, entry: str) -> bytes:
-    """Return the hash of an amendment, 16 bytes.
+    """Return the hash of an amendment: 16 bytes.
 
     Args:
-        before: the hash of the amendment before, or the digest of the origin.
-        number: of this one, from 1.
+        before: the hash of the amendment before this one, or the digest of the origin.
+        number: the number of this amendment, from 1.
         step: the step that it answers.
         amended: the hash of that step.
-        entry: the final answer, as the entry of a step.
+        entry: the final answer, written like the entry of a step.
     """
     return hashlib.sha256(f"amendment\n{before.hex()}\n{number}\n{step}\n{amended.hex()}\n{entry}".encode()).digest()[:16]
 
 
 def head(step: bytes, amendment: bytes | None) -> bytes:
-    """Return what stands for all of a journal, 16 bytes: the hashes of its last step and of its last amendment, if any."""
+    """Return one hash for the whole journal: 16 bytes, from the hashes of its last step and of its last amendment, if any."""
     return step if amendment is None else hashlib.sha256(b"head\n" + step + amendment).digest()[:16]
 
 
 def seal(origin: bytes, name: str, value: str) -> bytes:
-    """Return the hash of a note, 16 bytes; that of the origin itself stands on nothing else."""
+    """Return the hash of a note: 16 bytes. It covers the origin too, except for the note that holds the origin itself."""
     began = b"" if name == "origin" else origin
     return hashlib.sha256(b"\n".join((began.hex().encode(), name.encode(), value.encode()))).digest()[:16]

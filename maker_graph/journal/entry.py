@@ -1,17 +1,24 @@
-"""How a decision is written into the journal, and read back.
+"""How a decision is written into the journal as an *entry*, and read back.
 
-An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]`.
-`candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
-candidate it voted for, or its red flag; `output` lists the output tokens of each, or is their sum, as it was before;
-`winner` is a place among the candidates, or null for a step that was left open. A step that was stuck has two more elements:
-`by`, the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`. A step
-on which replies were lost has these two too, and then `lost`: how many, of each rung before and of the last one.
+An entry is a list in compact JSON, usually of seven elements:
 
-A step whose answer was given, by the program or the world, is `[answer, by]`. An entry of a task with several parts has the
-name of the part as one element more: it has then 3, 8 or 11.
+    [answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]
 
-An entry on which a verifier, or `key`, had a say ends with an object of what it said: `proved`, the evidence; `standings`, for
-each rung before and for the last one how many of its votes are proved, valid and unknown (`STANDINGS`); `merged`, true.
+- `candidates` are in the order of the ballot. The candidate that is the answer itself is written as null.
+- `sequence` has an element for each sample: the place of its candidate among the candidates, or its red flag.
+- `input`, `cached` and `output` are tokens. `output` is a list with those of each sample. Old journals have their sum.
+- `winner` is the place of the winner among the candidates, or null for a step that was left open.
+
+Other entries are longer or shorter:
+
+- If several rungs voted on the step, two elements follow: `by`, the rung that decided it, and a list of the earlier votes, each
+  `[by, candidates, sequence, rounds, [input, cached, output]]`.
+- If replies were lost, these two follow, and then `lost`: a list of how many were lost on each rung, the last rung last.
+- If the program or the world gave the answer, the entry is only `[answer, by]`.
+- If the task has several parts, the name of the part is added. The entry then has 3, 8 or 11 elements.
+- If a verifier or `key` said something about the votes, an object is added. `proved` is the evidence of a proof. `standings`
+  has a list for each rung: how many of its votes are proved, valid and unknown (`STANDINGS`). `merged` is true if the winner
+  won only because `key` makes one candidate of several answers.
 """
 
 import json
@@ -30,10 +37,10 @@ from maker_graph.core.judging import Usage
 from maker_graph.core.verifying import STANDINGS
 
 GIVEN = ("program", "world")
-"""Who gives an answer without being asked about a vote."""
+"""Who gives answers without a vote."""
 
 MAY_BE_OPEN = ",null,"
-"""It stands in the entry of each step that was left open, around its winner, and in few others."""
+"""A text that each entry of an open step contains, because its winner is null. Few other entries contain it."""
 
 _GIVEN_LENGTHS = {2, 3}
 
@@ -71,7 +78,7 @@ def encode(decision: Decision) -> str:
 
 
 def _said(decision: Decision) -> dict[str, Any]:
-    """Return what a verifier and `key` had to say, as it is written; nothing on most steps."""
+    """Return what a verifier and `key` said, in the form in which it is written. It is empty for most steps."""
     said: dict[str, Any] = {}
     if "proved" in decision:
         said["proved"] = decision["proved"]
@@ -84,7 +91,7 @@ def _said(decision: Decision) -> dict[str, Any]:
 
 
 def decode(entry: str) -> Decision:
-    """Return the decision in the text of an entry; the text of the reply was not kept.
+    """Return the decision in the text of an entry. The text of the winning reply is empty, because entries do not keep it.
 
     Raises:
         ValueError: the text is not an entry.
@@ -111,7 +118,7 @@ def decode(entry: str) -> Decision:
 
 
 def _with_said(decision: Decision, said: dict[str, Any]) -> Decision:
-    """Return a decision with what a verifier and `key` had to say."""
+    """Return a decision with what a verifier and `key` said about it."""
     if "proved" in said:
         decision["proved"] = str(said["proved"])
     if said.get("merged"):
@@ -135,7 +142,7 @@ def _given_by(by: Any) -> str:
 
 
 def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[Any], *, lost: int) -> Vote:
-    """Return one sampler's vote; what its first sample would have voted for was not kept."""
+    """Return the vote of one rung. The candidate of its first sample is empty, because entries do not keep it."""
     read, cached, written = tokens
     lengths = written if isinstance(written, list) else []
     return Vote(
@@ -159,21 +166,21 @@ def _tokens(vote: Vote) -> list[Any]:
 def _parts(entry: str) -> list[Any]:
     parts = json.loads(entry)
     if not isinstance(parts, list):
-        raise ValueError("it is not an entry")  # noqa: TRY004  text that is not an entry, whatever else it is
+        raise ValueError("it is not an entry")  # noqa: TRY004  the error is about the text, not about its type
     return parts
 
 
 def _apart(parts: list[Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Return an entry without the object at its end, and that object: what a verifier and `key` had to say.
+    """Return an entry without the object at its end, and that object, which holds what a verifier and `key` said.
 
-    An answer may be an object too, but it stands first and is never the last of an entry.
+    An answer may be an object too. It is the first element of an entry, and never the last.
     """
     said = parts[-1] if len(parts) > min(_GIVEN_LENGTHS) else None
     return (parts[:-1], said) if isinstance(said, dict) else (parts, {})
 
 
 def _whole(parts: list[Any]) -> list[Any]:
-    """Return the ten elements of a voted entry, and the part if it names one; those that most entries lack are filled in."""
+    """Return the ten elements of a voted entry, and the part if there is one. Elements that most entries lack are filled in."""
     match len(parts):
         case 7 | 8:
             return [*parts[:7], "base", [], [0], *parts[7:]]
@@ -188,9 +195,9 @@ def _whole(parts: list[Any]) -> list[Any]:
 _UNANIMOUS = re.compile(
     r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\d+,\d+,(\d+|\[[\d,]*\])\],0,(true|false)(?:,"([\w-]+)")?\]$'
 )
-"""The end of an entry whose only candidate is the answer, as it is on nearly all steps.
+"""The end of an entry whose only candidate is the answer. Nearly all entries have this form.
 
-It is anchored at the end, and `[null]` stands in it just once, so that no answer can pass for it.
+The pattern matches up to the end of the entry, and contains `[null]` only once. So no answer can be taken for it.
 """
 
 _ANSWER_ALONE = (None,)
@@ -198,7 +205,7 @@ _ANSWER_ALONE = (None,)
 
 
 class SkimmedVote(NamedTuple):
-    """One sampler's vote in an entry; `lengths` are the output tokens of each sample, empty if they were not kept."""
+    """The vote of one rung in an entry. `lengths` are the output tokens of each sample; it is empty if they were not kept."""
 
     by: str
     candidates: Sequence[str | None]
@@ -209,15 +216,15 @@ class SkimmedVote(NamedTuple):
 
 
 class Skimmed(NamedTuple):
-    """An entry as it stands, for counting a million of them: nothing in it is checked or completed.
+    """An entry that is read quickly, to count a million of them. Nothing in it is checked or completed.
 
     Attributes:
         text: the entry itself.
-        votes: those of earlier rungs and, last, the one that ended the step.
-        winner: a place among the last vote's candidates, of which null stands for the answer itself.
-        first_agrees: whether the first sample was for the winner.
-        part: the part that it is about; empty where the task has only one.
-        said: what a verifier and `key` had to say: `proved`, `standings`, `merged`.
+        votes: the vote of each rung; the last one ended the step.
+        winner: the place of the winner among the candidates of the last vote. There, None is the answer itself.
+        first_agrees: whether the first sample voted for the winner.
+        part: the part of the task; empty if the task has only one.
+        said: what a verifier and `key` said: `proved`, `standings`, `merged`.
     """
 
     text: str
@@ -234,7 +241,7 @@ class Skimmed(NamedTuple):
 
     @property
     def answer(self) -> Any:
-        """The answer, which is looked up in the text: few of those who count look at it."""
+        """The answer. It is read from the text only now, because few callers need it."""
         return from_json(self.text)[0]
 
     @property
@@ -244,7 +251,7 @@ class Skimmed(NamedTuple):
 
 
 def skim(entry: str) -> Skimmed:
-    """Return what stands in the text of an entry, several times as fast as `decode`.
+    """Return the content of an entry, several times as fast as `decode`.
 
     >>> skim('["a",[null],[0,"empty",0],2,[5,0,9],0,true]').votes[0].sequence
     (0, 'empty', 0)
@@ -262,9 +269,9 @@ def skim(entry: str) -> Skimmed:
 
 
 def unanimous(entry: str) -> tuple[int, str] | None:
-    """Return the votes of a step on which all votes were for the answer, and its part; None if the entry is of another step.
+    """Return the number of votes and the part of a step on which all votes were for the answer; None for any other step.
 
-    It is faster still than `skim`, as nothing else is looked at.
+    It reads nothing else, so it is even faster than `skim`.
 
     >>> unanimous('["a",[null],[0,"empty",0],2,[5,0,9],0,true]')
     (2, '')

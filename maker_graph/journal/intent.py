@@ -1,4 +1,7 @@
-"""The note in the journal of what is about to be done outside: a part of the world acts only after it is on the disk."""
+"""The intent: a note in the journal that a part is about to act on the world.
+
+It is on the disk before the action begins. So a run that was killed in between knows that the action may have been performed.
+"""
 
 import json
 from typing import NamedTuple
@@ -11,14 +14,14 @@ INTENT = "intent"
 
 
 class Intent(NamedTuple):
-    """An action: about to be performed, or performed and not committed.
+    """An action that is about to be performed, or was performed and is not committed yet.
 
     Attributes:
-        step: whose answer it gives.
+        step: the step whose answer the action gives.
         part: the part that acts.
-        known: whether it was performed, and `answer` is what came of it.
-        answer: that.
-        performed: whether it was performed, also if nothing that can be kept came of it.
+        known: whether the action was performed and its answer is known.
+        answer: what the action returned, if `known`.
+        performed: whether the action was performed. Its answer may still be unknown, if it could not be kept.
     """
 
     step: int
@@ -36,7 +39,7 @@ class Intent(NamedTuple):
         """Return the intent in a note.
 
         Raises:
-            DamagedRun: there is none in it.
+            DamagedRun: the note cannot be read.
         """
         try:
             step, part, known, answer, performed = json.loads(note)

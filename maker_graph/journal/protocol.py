@@ -1,12 +1,13 @@
-"""What a run asks of its journal: the append-only record of decided steps, and the truth about a run.
+"""The interface of a journal: the append-only record of the decided steps of a run.
 
-A checkpoint is a snapshot that LangGraph takes now and then; the journal has every step. Every journal promises what
-`rules.py` says, and this:
+LangGraph takes a checkpoint, a snapshot, now and then. The journal has every step, and where the two differ, the journal is
+right. Each journal follows `rules.py`, and it promises this:
 
-- each entry carries a hash over all before it (`chain.py`), so that damage, reordering, deletion and transplants show, with the
-  step;
-- the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
-- what `append`, `amend`, `spend`, `intend` and `set_note` were given is kept for good before they return, all of it or nothing.
+- Each entry has a hash that covers all entries before it (`chain.py`). So an entry that was changed, moved, deleted or taken
+  from another run is noticed, and the error names the step.
+- The account says what was spent, and what calls under way may have spent. So no resume resets a budget.
+- `append`, `amend`, `spend`, `intend` and `set_note` return only after everything that they were given is stored. If they fail,
+  nothing of it is stored, unless the method says otherwise.
 """
 
 from abc import abstractmethod
@@ -36,27 +37,30 @@ class Journal(ReadableJournal):
 
     @abstractmethod
     def claim(self, owner: str = "") -> None:
-        """Become the owner of the run, by this name: from now on the appends of any earlier one are refused.
+        """Become the owner of the run. From now on the appends of any earlier owner are refused.
 
-        Who has no name does not go on with the run, and only answers: others are not told that somebody is at work.
+        Args:
+            owner: the name of the owner. An owner without a name only answers open steps. Other processes do not take it for
+                one that goes on with the run.
 
         Raises:
-            OlderJournal: what was committed or paid for since is missing, or nobody can tell; see `accept_loss`.
+            OlderJournal: the journal is older than the run: steps or costs are missing. It is also raised if this cannot be
+                found out. `accept_loss` goes on all the same.
         """
 
     def beat(self) -> None:
-        """Say that this owner is alive, if the journal has a lease.
+        """Renew the lease, if the journal has one.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
         """
 
     @abstractmethod
     def owned(self) -> None:
-        """See that this process is the owner of the run, and that its journal can still be written.
+        """Make sure that this process owns the run, and that the journal can still be written.
 
         Raises:
-            TakenOver: it is not the owner, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
             LostJournal: the journal was deleted, moved or replaced.
         """
 
@@ -68,15 +72,21 @@ class Journal(ReadableJournal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Store decisions with the state that each led to, what was spent, what may be under way, and notes.
+        """Store decided steps, what was spent, and notes. All of it is stored when this returns.
 
-        `spent` is since the last append. On return everything is kept. What was spent is booked even if the steps are refused.
+        What was spent is booked even if the steps are refused.
+
+        Args:
+            steps: each decision, with the state of the machine after it.
+            spent: what was spent since it was last booked.
+            reserved: what calls that are under way may spend at most.
+            notes: notes to store with the steps.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
-            StaleStep: the steps do not follow the journal's last one.
+            TakenOver: this process does not own the run, or does not own it any more.
+            StaleStep: the steps do not follow the last step of the journal.
             LostJournal: the journal was deleted, moved or replaced.
-            DamagedRun: older steps were found damaged since; see `check`.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
 
     async def aappend(
@@ -86,51 +96,56 @@ class Journal(ReadableJournal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Do what `append` does, without blocking the event loop."""
+        """Do the same as `append`, without blocking the event loop."""
         self.append(steps, spent, reserved, notes)
 
     @abstractmethod
     def amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
-        """Store later answers to steps that were committed as open, each with its step; on return they are kept.
+        """Store answers to steps that were committed as open. Either all of them are stored, or none.
 
-        All of them are stored, or none. What was spent is booked as well, also if none is stored.
+        What was spent is booked even if no answer is stored.
+
+        Args:
+            answers: the number of each step, with its new decision.
+            spent: what was spent since it was last booked.
+            reserved: what calls that are under way may spend at most.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
             UsageError: a step is not committed, was not left open, was answered already, or its new decision is open too.
             LostJournal: the journal was deleted, moved or replaced.
-            DamagedRun: older steps were found damaged since; see `check`.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
 
     def provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:  # noqa: ARG002  where runs share a purse
-        """Return how much may be under way, at most `wished`. It is less if runs share a purse that is nearly empty.
+        """Return how much calls under way may spend. It is less than `wished` if runs share a purse that is nearly empty.
 
         Args:
-            spent: what was spent since the last time it was booked.
-            wished: what is to be reserved.
-            least: less is of no use.
+            spent: what was spent since it was last booked.
+            wished: what the run would like to reserve.
+            least: the smallest amount that is of any use.
 
         Raises:
-            LimitReached: the purse does not have the least.
+            LimitReached: the purse holds less than `least`.
         """
         return wished
 
     @abstractmethod
     def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
-        """Add what was spent on steps that were not committed; on return it, notes, and what may be under way are kept.
+        """Book what was spent on steps that were not committed, and store notes. All of it is stored when this returns.
 
-        What a former owner spent is added too; what it says may be under way, and its notes, are not taken.
+        What a former owner has spent is booked too. Its notes, and what it reserves, are ignored.
         """
 
     @abstractmethod
     def intend(self, intent: Intent) -> None:
-        """Keep what is about to be done outside.
+        """Store the intent to act on the world, before the action is performed.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
-            StaleStep: it is not about the step that follows the journal's last one.
+            TakenOver: this process does not own the run, or does not own it any more.
+            StaleStep: the intent is not about the step that follows the last step of the journal.
         """
 
     @abstractmethod
     def set_note(self, name: str, value: str) -> None:
-        """Keep a note."""
+        """Store a note. It replaces the note of this name, if there is one."""

@@ -1,10 +1,12 @@
-"""What a journal promises, as rules: pure, and the same for whatever keeps its rows.
+"""The rules of a journal. They are the same for every database that keeps it.
 
-- An append is a compare-and-set on the step number and the hash before it: the step that follows the last one, or a refusal.
-- Whoever goes on with a run raises the number of its owners (`claim`), and the append of an older owner is refused.
+- An append is accepted only if its first step follows the last step of the journal, by number and by hash. Otherwise it is
+  refused.
+- A process that goes on with a run claims it, which raises the number of owners (`claim`). From then on the appends of earlier
+  owners are refused.
 - What was spent is booked even if the steps are refused, because the money is spent.
-- What an owner had reserved when it was killed stays counted, as unsettled.
-- A step that was committed as open may be answered later, once, by an answer that decides.
+- If an owner is killed, what it had reserved stays counted, as unsettled.
+- A step that was committed as open may be answered later, once, by an answer that decides it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +24,8 @@ def new_rows(steps: Sequence[tuple[Decision, MakerOutput]], before: bytes) -> li
     """Return the rows of steps that are committed together.
 
     Args:
-        steps: each decision with the state that it led to.
-        before: the hash of the step before the first.
+        steps: each decision, with the state of the machine after it.
+        before: the hash of the step before the first of them.
     """
     rows = list[Row]()
     for step, (decision, place) in enumerate(steps, start=steps[0][1]["step"]):
@@ -36,13 +38,13 @@ def new_rows(steps: Sequence[tuple[Decision, MakerOutput]], before: bytes) -> li
 def new_amendments(
     answers: Sequence[tuple[int, Decision]], number: int, before: bytes, hash_at: Callable[[int], bytes]
 ) -> list[AmendmentRow]:
-    """Return the rows of later answers, each with its step.
+    """Return the rows of later answers.
 
     Args:
-        answers: each step with its new decision.
-        number: of the amendment before the first.
-        before: the hash of that amendment, or the digest of the origin.
-        hash_at: returns the hash of a step.
+        answers: the number of each step, with its new decision.
+        number: how many amendments there are already.
+        before: the hash of the last of them, or the digest of the origin.
+        hash_at: a function from the number of a step to its hash.
     """
     rows = list[AmendmentRow]()
     for place, (step, decision) in enumerate(answers, start=number + 1):
@@ -55,12 +57,12 @@ def new_amendments(
 def unanswerable(
     answers: Sequence[tuple[int, Decision]], answered: Mapping[int, str], entry_at: Callable[[int], str | None]
 ) -> UsageError | None:
-    """Return why these answers cannot be stored; None if they can.
+    """Return an error that says why these answers cannot be stored; None if they can.
 
     Args:
-        answers: each step with its new decision.
+        answers: the number of each step, with its new decision.
         answered: the steps that were answered before.
-        entry_at: returns the entry with which a step was committed; None if it was not.
+        entry_at: a function from the number of a step to the entry with which it was committed; None if it was not committed.
     """
     seen = set(answered)
     for step, decision in answers:
@@ -78,7 +80,7 @@ def unanswerable(
 
 
 def claimed(account: Account) -> Account:
-    """Return the account as a new owner finds it: what the one before had reserved is unsettled."""
+    """Return the account for a new owner: what the owner before it had reserved is now unsettled."""
     unsettled = account.unsettled.plus(account.reserved)
     return account._replace(serial=max(1, account.serial), reserved=NONE, unsettled=unsettled)
 
@@ -89,5 +91,5 @@ def taken_over() -> TakenOver:
 
 
 def stale(first: int, last: int) -> StaleStep:
-    """Return the error for a step that does not follow the last one."""
+    """Return the error for a step that does not follow the last step of the journal."""
     return StaleStep(f"Step {first} does not follow the journal's last, {last}.", first)

@@ -1,10 +1,10 @@
-"""The journals of the shards of a task, one after the other, as one journal of the whole task: to be looked at.
+"""The journals of all shards of a task, read as one journal of the whole task.
 
-The steps of the second shard follow those of the first, and so on. Entries are those of the shards, to the letter. Each shard
-has a chain of hashes of its own, and each chain is checked; the journal of the whole has none.
+The steps of the second shard follow those of the first, and so on. The entries are exactly those of the shards. Each shard has
+its own chain of hashes, which is checked. The whole has no chain.
 
-A journal is open only while it is read, so there may be thousands of shards. What is said of the whole (its steps, its account,
-its later answers) is how the shards stood when they were joined.
+Each journal is open only while it is read, so there may be thousands of shards. The steps, the account and the amendments of
+the whole are those that the shards had when they were joined.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ Opened: TypeAlias = Callable[[], AbstractContextManager[Journal]]
 """Opens the journal of a shard, and closes it at the end of the block."""
 
 Join: TypeAlias = Callable[[Sequence[tuple[int, str]]], str]
-"""From what shards have in a note, each with the number of steps before it, to that note of the whole."""
+"""A function from the notes of one name, each with the number of steps before its shard, to the note of the whole."""
 
 OWN = "joined "
-"""Begins the name under which the first shard keeps a note of the whole."""
+"""The prefix of the name under which the first shard keeps a note of the whole."""
 
 
 class _Part(NamedTuple):
-    """The place of the steps of a shard in the whole."""
+    """A shard, and where its steps are in the whole."""
 
     name: str
     opened: Opened
@@ -41,23 +41,24 @@ class _Part(NamedTuple):
 
 
 class JoinedJournal(ReadableJournal):
-    """The journals of several shards as one, to be looked at. Only notes can be kept in it: the first shard has them.
+    """The journals of several shards, read as one. Only notes can be written into it; the first shard keeps them.
 
     Attributes:
-        step: the last step, of all shards.
+        step: the last step of the whole.
         epoch: None, because the whole is only read.
         steps: name of a shard -> how many steps it has, in order.
     """
 
     def __init__(self, shards: Sequence[tuple[str, Opened]], joins: Mapping[str, Join]) -> None:
-        """Take the shards in their order, each by its name.
+        """Join the journals of shards.
 
         Args:
-            shards: with how each is opened.
-            joins: name of a note -> how what the shards have in it comes to one note. Other notes of theirs are not seen.
+            shards: the name of each shard, and how its journal is opened, in order.
+            joins: name of a note -> the function that makes the note of the whole from those of the shards. Other notes of the
+                shards cannot be read through the whole.
 
         Raises:
-            DamagedRun: the journal of a shard was changed since it was written; the text says which.
+            DamagedRun: the journal of a shard was changed since it was written; the text names the shard.
         """
         self.epoch, self.accept_loss, self.step = None, False, 0
         self._parts = list[_Part]()
@@ -70,7 +71,7 @@ class JoinedJournal(ReadableJournal):
             part = _Part(name, opened, self.step, 0)
             with _read(part) as journal:
                 part = part._replace(steps=journal.step)
-                final = journal._final_entries()  # noqa: SLF001  a journal that is made of journals
+                final = journal._final_entries()  # noqa: SLF001  this journal is made of journals
                 self._final |= {part.before + step: entry for step, entry in final.items()}
                 for each, found in notes.items():
                     if (text := journal.note(each)) is not None:
@@ -95,32 +96,32 @@ class JoinedJournal(ReadableJournal):
 
     @property
     def claimed_here(self) -> bool:
-        """Nobody goes on with the whole."""
+        """False, because the whole is never claimed."""
         return False
 
     def owners(self) -> int:
-        """Return how many owners the shards have had, all together."""
+        """Return how many owners all shards together have had."""
         return self._owners
 
     def account(self) -> Account:
-        """Return what the shards have spent, all together; their time at work too, although they may have been side by side."""
+        """Return what all shards together have spent. Their seconds are added up too, even if they worked at the same time."""
         return self._account
 
     def close(self) -> None:
-        """Do nothing: each journal was closed when it had been read."""
+        """Do nothing: each journal was closed after it had been read."""
 
     def check(self, at_once: int = CHECKED_AT_ONCE) -> None:  # noqa: ARG002  all is checked at once
-        """Check the hashes of all steps and later answers of all shards.
+        """Check the hashes of all steps and amendments of all shards.
 
         Raises:
-            DamagedRun: they are not what was written, with the shard, and the first step that does not hold.
+            DamagedRun: one does not fit; the text names the shard and the first such step.
         """
         for part in self._parts:
             with _read(part) as journal:
                 journal.check(journal.step)
 
     def shard_of(self, step: int) -> tuple[str, int]:
-        """Return the name of the shard that has a step, and the number of the step there.
+        """Return the name of the shard that has a step, and the number that the step has there.
 
         Raises:
             UsageError: there is no such step.
@@ -145,12 +146,10 @@ class JoinedJournal(ReadableJournal):
         return None if found is None else ([(number + part.before, entry) for number, entry in found[0]], found[1])
 
     def replay(self, machine: Machine, start: MakerOutput | None = None) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
-        """Yield (decision, where the whole task stood before it, where after it) for each step, and check all chains.
-
-        `start` skips the steps before it.
+        """Yield (decision, state of the machine before it, state after it) for each step after `start`, and check all chains.
 
         Raises:
-            DamagedRun: an entry was changed since it was written; the text names shard and step.
+            DamagedRun: an entry was changed since it was written; the text names the shard and the step.
         """
         at = machine.begin() if start is None else start
         for part in self._parts:
@@ -169,13 +168,13 @@ class JoinedJournal(ReadableJournal):
                     at = after
 
     def note(self, name: str) -> str | None:
-        """Return a note of the whole, or what the shards have in theirs of this name comes to."""
+        """Return the note that was written into the whole; else the one that is made from those of the shards."""
         with _read(self._parts[0]) as journal:
             own = journal.note(f"{OWN}{name}")
         return self._notes.get(name) if own is None else own
 
     def set_note(self, name: str, value: str) -> None:
-        """Keep a note of the whole, in the journal of the first shard."""
+        """Store a note of the whole, in the journal of the first shard."""
         with _read(self._parts[0]) as journal:
             journal.set_note(f"{OWN}{name}", value)
 
@@ -200,7 +199,7 @@ class JoinedJournal(ReadableJournal):
         return len(self._final)
 
     def _amendment_rows(self) -> Iterator[Any]:
-        return iter(())  # each shard reads and checks its own
+        return iter(())  # each shard checks its own
 
     def _note_row(self, name: str) -> Any:  # noqa: ARG002  as above
         return None
@@ -208,7 +207,7 @@ class JoinedJournal(ReadableJournal):
 
 @contextmanager
 def _read(part: _Part) -> Iterator[Journal]:
-    """Open the journal of a shard, and let what is wrong with it say which one it is."""
+    """Open the journal of a shard. An error about damage names the shard."""
     try:
         with part.opened() as journal:
             yield journal

@@ -1,4 +1,4 @@
-"""What can be read of a journal, wherever its rows are kept."""
+"""What can be read from a journal, whichever database keeps it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -24,16 +24,16 @@ from maker_graph.journal.steps import (
 )
 
 CHECKED_AT_ONCE = 100_000
-"""Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
+"""How many steps, from the last one back, are checked before a run goes on. Older ones are checked while it runs."""
 
 
 class ReadableJournal(ABC):
-    """The steps, later answers, notes and account of one run, to be looked at.
+    """The steps, amendments, notes and account of one run, to be read. An amendment is a later answer to an open step.
 
     Attributes:
-        step: the last step.
-        epoch: which owner of the run this is, counted from 1; None for one who only looks.
-        accept_loss: whether a journal from which steps are missing is gone on with.
+        step: the number of the last step.
+        epoch: which owner of the run this is, counted from 1; None if it only reads.
+        accept_loss: whether a run goes on with a journal from which steps are missing.
     """
 
     step: int
@@ -46,12 +46,12 @@ class ReadableJournal(ABC):
     @property
     @abstractmethod
     def writable(self) -> bool:
-        """Whether the journal can be written; one that cannot be can only be looked at."""
+        """Whether the journal can be written, and not only read."""
 
     @property
     @abstractmethod
     def claimed_here(self) -> bool:
-        """Whether somebody has gone on with this run before, with these settings, in this place and on this machine."""
+        """Whether the run was claimed before, with these settings, in this place and on this machine."""
 
     @abstractmethod
     def owners(self) -> int:
@@ -59,15 +59,15 @@ class ReadableJournal(ABC):
 
     @abstractmethod
     def account(self) -> Account:
-        """Return what the run has spent, in all its sessions.
+        """Return what the run has spent in all its sessions.
 
         Raises:
-            DamagedRun: the account is gone, or not what was written.
+            DamagedRun: the account is missing, or was changed since it was written.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
 
     @abstractmethod
     def _rows(self, first: int = 1, last: int = LAST) -> Iterator[Any]:
@@ -75,45 +75,45 @@ class ReadableJournal(ABC):
 
     @abstractmethod
     def _maybe_open(self) -> Iterator[tuple[int, str]]:
-        """Yield step and entry of the steps that may have been left open (`MAY_BE_OPEN`), in order."""
+        """Yield number and entry of the steps that may be open (see `MAY_BE_OPEN`), in order."""
 
     @abstractmethod
     def _amendment_rows(self) -> Iterator[Any]:
-        """Yield the rows of the later answers, in order, as they are stored."""
+        """Yield the rows of the amendments, in order, as they are stored."""
 
     @abstractmethod
     def _amendments(self) -> int:
-        """Return how many later answers there are now."""
+        """Return how many amendments there are now."""
 
     @abstractmethod
     def _note_row(self, name: str) -> Any:
         """Return the value and the hash of a note; None if there is no such note."""
 
     def _reading(self) -> AbstractContextManager[None]:
-        """Say what errors of the storage mean for a run."""
+        """Return a block in which errors of the database become errors about the run."""
         return nullcontext()
 
     def _one_moment(self) -> AbstractContextManager[None]:
-        """Let all that is read within be of one moment: another process may be at work."""
+        """Return a block in which all reads see the same state of the journal, even if another process writes meanwhile."""
         return nullcontext()
 
     @property
     def head(self) -> str:
-        """The hash of the last step: two journals that have the same one have the same steps up to it."""
+        """The hash of the last step. If two journals have the same one, they have the same steps."""
         return self._hash.hex()
 
-    def check(self, at_once: int = CHECKED_AT_ONCE) -> None:  # noqa: ARG002  for a journal that checks older steps later
-        """Check the hashes of all steps and later answers.
+    def check(self, at_once: int = CHECKED_AT_ONCE) -> None:  # noqa: ARG002  used by journals that check older steps later
+        """Check the hashes of all steps and amendments.
 
         Raises:
-            DamagedRun: they are not what was written, with the first step that does not hold.
+            DamagedRun: one does not fit; the error has the first such step.
         """
         with self._reading():
             see_chain(self._rows(1, self.step), self._origin, 1, self.step)
             self._final = self._read_amendments()
 
     def decisions(self) -> Iterator[Decision]:
-        """Yield the final decisions in order, without a look at the chain of the steps: `check` and `replay` do that.
+        """Yield the final decisions in order. Hashes are not checked: `check` and `replay` do that.
 
         Raises:
             DamagedRun: an entry is unreadable.
@@ -122,10 +122,10 @@ class ReadableJournal(ABC):
             yield decoded(step, entry)
 
     def entries(self) -> Iterator[tuple[int, str]]:
-        """Yield each step with the text of its final entry, without a look at the chain of the steps or into the entry.
+        """Yield the number of each step with the text of its final entry. Neither hashes nor entries are checked.
 
         Raises:
-            DamagedRun: a row is unreadable, or a step is missing.
+            DamagedRun: a row cannot be read, or a step is missing.
         """
         final = self._final_entries()
         with self._reading():
@@ -133,11 +133,18 @@ class ReadableJournal(ABC):
                 yield step, final.get(step, entry)
 
     def following(self, step: int, head: str | None, most: int) -> tuple[list[tuple[int, str]], str] | None:
-        """Return at most `most` of the steps that follow `step`, as `entries` yields them, and the hash of the last of them.
+        """Return the next steps after `step`, as `entries` yields them, and the hash of the last of them.
 
-        It is read in one short transaction, so that a process at work on the run is not kept from anything. The chain of these
-        steps is checked. `head` is the hash that was returned for `step`. None if that is another one by now: the journal was
-        replaced.
+        They are read in one short transaction, so that a process at work on the run does not have to wait. Their hashes are
+        checked.
+
+        Args:
+            step: the step after which to read.
+            head: the hash of that step, as an earlier call returned it; None if it is not known.
+            most: the most steps to return.
+
+        Returns:
+            The steps and the hash; None if `head` does not fit any more, because the journal was replaced.
 
         Raises:
             DamagedRun: a step was changed since it was written.
@@ -157,7 +164,7 @@ class ReadableJournal(ABC):
         """Return the final decision of each step that was committed as open and answered later.
 
         Raises:
-            DamagedRun: they are not what was written.
+            DamagedRun: an amendment was changed since it was written.
         """
         return {step: decoded(step, entry) for step, entry in self._final_entries().items()}
 
@@ -171,7 +178,7 @@ class ReadableJournal(ABC):
         return None if row is None else decoded(step, final.get(step, row[1]))
 
     def left_open(self) -> Iterator[tuple[int, Decision]]:
-        """Yield each step that is open now with its decision, in order; the others are hardly looked at.
+        """Yield the number and the decision of each step that is open now, in order.
 
         Raises:
             DamagedRun: an entry is unreadable.
@@ -183,16 +190,18 @@ class ReadableJournal(ABC):
                     yield step, decision
 
     def agrees(self, at: MakerOutput) -> bool:
-        """Say whether the machine stood at `at` when the journal was at that step."""
+        """Say whether `at` is the state of the machine that the journal recorded for that step."""
         if not 1 <= at["step"] <= self.step:
             return False
         row = self._row(at["step"])
         return row is not None and row[2] == place_digest(at)
 
     def replay(self, machine: Machine, start: MakerOutput | None = None) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
-        """Yield (decision, where the task stood before it, where after it) for each step, and check the chain on the way.
+        """Yield (decision, state of the machine before it, state after it) for each step, and check the hashes on the way.
 
-        `start` skips the steps before it: a place that agrees with the journal.
+        Args:
+            machine: applies the decisions.
+            start: a state that agrees with the journal, to begin after it; None for the beginning.
 
         Raises:
             DamagedRun: an entry was changed since it was written; the error has its step.
@@ -201,7 +210,7 @@ class ReadableJournal(ABC):
             yield from replayed(self._rows(0 if start is None else start["step"]), self._origin, machine, start, self.step)
 
     def note(self, name: str) -> str | None:
-        """Return the note of this name: what a run keeps beside its steps.
+        """Return the note of this name; None if there is none. Notes are texts that a run keeps beside its steps.
 
         Raises:
             DamagedRun: it was changed since it was written.
@@ -210,7 +219,7 @@ class ReadableJournal(ABC):
             return note_in(self._note_row(name), self._origin, name)
 
     def intent(self) -> Intent | None:
-        """Return what was last about to be done.
+        """Return the last intent to act on the world; None if there was none.
 
         Raises:
             DamagedRun: it was changed since it was written.
@@ -225,24 +234,24 @@ class ReadableJournal(ABC):
             return next(iter(self._rows(step, step)), None)
 
     def _hash_at(self, step: int) -> bytes:
-        """Return the hash of a step, which is that of the origin for step 0; nothing if it is missing."""
+        """Return the hash of a step, or the digest of the origin for step 0; empty if the step is missing."""
         found = self._origin if step == 0 else row[3] if (row := self._row(step)) is not None else b""
         return found if type(found) is bytes else b""
 
     def _entry_at(self, step: int) -> str | None:
-        """Return the entry with which a step was committed."""
+        """Return the entry with which a step was committed; None if it was not committed."""
         row = self._row(step)
         return None if row is None else row[1]
 
     def _final_entries(self) -> dict[int, str]:
-        """Return the entry of each amendment by its step; they are read again only if there are more."""
+        """Return step -> entry of its amendment. Amendments are read again only if there are more of them."""
         if len(self._final) != self._amendments():
             with self._reading(), self._one_moment():
                 self._final = self._read_amendments()
         return self._final
 
     def _read_amendments(self) -> dict[int, str]:
-        least = self._amendments()  # before they are read: more may come meanwhile
+        least = self._amendments()  # counted before they are read, because more may come meanwhile
         found = amended(self._amendment_rows(), self._origin, self._hash_at)
         if len(found) < least:
             raise broken_amendment(len(found) + 1, None)

@@ -1,4 +1,4 @@
-"""Checks the rows of a journal against their hashes. Pure: it does not depend on where the rows are kept."""
+"""Checks the rows of a journal against their hashes. It does not depend on the database that keeps them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
@@ -10,23 +10,23 @@ from maker_graph.journal.chain import amendment_link, link, place_digest, seal
 from maker_graph.journal.entry import decode
 
 LAST = 2**63 - 1
-"""The greatest number of a step that a database keeps."""
+"""The greatest step number that a database can keep."""
 
 Row: TypeAlias = tuple[int, str, bytes, bytes]
-"""A step: its number, its entry, the digest of the state of the machine after it, its hash."""
+"""A step: its number, its entry, the digest of the state of the machine after it, and its hash."""
 
 AmendmentRow: TypeAlias = tuple[int, int, str, bytes]
-"""A later answer: its number, the step that it answers, its entry, its hash."""
+"""An amendment: its number, the step that it answers, its entry, and its hash."""
 
 _KINDS = [int, str, bytes, bytes]
 _AMENDMENT_KINDS = [int, int, str, bytes]
 
 
 def readable(rows: Iterable[Any]) -> Iterator[Row]:
-    """Yield steps as they were read.
+    """Yield rows whose values have the right types.
 
     Raises:
-        DamagedRun: one is unreadable.
+        DamagedRun: a row has other values.
     """
     for row in rows:
         if [type(value) for value in row] != _KINDS:
@@ -35,10 +35,10 @@ def readable(rows: Iterable[Any]) -> Iterator[Row]:
 
 
 def whole(rows: Iterable[Row], last: int) -> Iterator[Row]:
-    """Yield steps from the first one on, which are at least those up to `last`.
+    """Yield the rows of step 1, 2 and so on, at least to `last`.
 
     Raises:
-        DamagedRun: one is missing.
+        DamagedRun: a step is missing.
     """
     expected = 1
     for row in rows:
@@ -54,7 +54,7 @@ def decoded(step: int, entry: str) -> Decision:
     """Return the decision in an entry.
 
     Raises:
-        DamagedRun: it is unreadable.
+        DamagedRun: the entry cannot be read.
     """
     try:
         return decode(entry)
@@ -63,10 +63,10 @@ def decoded(step: int, entry: str) -> Decision:
 
 
 def see_chain(rows: Iterable[Any], before: bytes, first: int, last: int) -> None:
-    """See that `rows` are the steps from `first` to `last`, linked to each other, and the first to the hash `before` it.
+    """Make sure that `rows` are the steps from `first` to `last`, and that their hashes fit to `before`, the hash before them.
 
     Raises:
-        DamagedRun: they are not, with the first step that does not hold.
+        DamagedRun: a step is missing, or its hash does not fit; the error has the first such step.
     """
     expected = first
     for step, entry, digest, stored in rows:
@@ -83,9 +83,14 @@ def see_chain(rows: Iterable[Any], before: bytes, first: int, last: int) -> None
 def replayed(
     rows: Iterable[Any], origin: bytes, machine: Machine, start: MakerOutput | None, last: int
 ) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
-    """Yield (decision, where the task stood before it, where after it) for each step after `start`; check the chain on the way.
+    """Yield (decision, state of the machine before it, state after it) for each step after `start`, and check the hashes.
 
-    `rows` begin with the step of `start`, if it is not the beginning, and go on to `last` at least.
+    Args:
+        rows: the rows from the step of `start` on, or from step 1; they go to `last` at least.
+        origin: the digest of the origin.
+        machine: applies the decisions.
+        start: the state after which to begin; None for the beginning.
+        last: the last step that must be there.
 
     Raises:
         DamagedRun: an entry was changed since it was written; the error has its step.
@@ -113,12 +118,12 @@ def replayed(
 
 
 def amended(rows: Iterable[Any], origin: bytes, hash_at: Callable[[int], bytes]) -> dict[int, str]:
-    """Return the entry of the final decision of each amended step, in the order of the amendments.
+    """Return amended step -> entry of its final decision, in the order of the amendments.
 
     `hash_at` returns the hash of a step.
 
     Raises:
-        DamagedRun: they are not what was written, with the first step that does not hold.
+        DamagedRun: an amendment was changed since it was written; the error has the first such step.
     """
     found: dict[int, str] = {}
     before = origin
@@ -134,10 +139,10 @@ def amended(rows: Iterable[Any], origin: bytes, hash_at: Callable[[int], bytes])
 
 
 def note_in(row: Any, origin: bytes, name: str) -> str | None:
-    """Return the text of a note from its row, which is its value and its hash; None if there is none.
+    """Return the text of a note from its row, which has its value and its hash; None if there is no row.
 
     Raises:
-        DamagedRun: it was changed since it was written.
+        DamagedRun: the note was changed since it was written.
     """
     if row is None:
         return None

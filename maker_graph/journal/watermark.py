@@ -1,19 +1,23 @@
-"""The high-water mark of a run: how far its journal has come, kept outside the journal's database.
+"""The high-water mark of a run: how far its journal has come, kept outside the database of the journal.
 
-A database cannot say that it is an older copy of itself: its hashes are whole, its steps follow each other, and what was
-committed and paid for since is gone without a trace. So each owner of a run writes, after each commit, how far the journal is
-now into two small files, and whoever opens the run compares:
+A database cannot notice that it was replaced by an older copy of itself. The hashes of the older copy are right, and nothing
+shows that later steps were committed and paid for. So after each commit the owner of a run writes how far the journal has come
+into two small files. Whoever opens the run compares them with the journal:
 
-- `journal.watermark` beside the journal: it notices when the journal alone is put back, or loses its write-ahead log;
-- one in the user's state folder (`$XDG_STATE_HOME/maker-graph`, else `~/.local/state/maker-graph`), named by the run and its
-  directory: it notices when the whole directory is put back to an older copy. It is missing on another machine, in another
-  place, and where that folder cannot be written; then an older copy of a whole directory looks like the run itself. It may be
-  deleted whenever the run is not at work.
+- `journal.watermark` is beside the journal. It shows if the journal alone was replaced by an older copy, or has lost its
+  write-ahead log.
+- The other file is in the user's state folder (`$XDG_STATE_HOME/maker-graph`, else `~/.local/state/maker-graph`). Its name is
+  made from the run and its directory. It shows if the whole directory was replaced by an older copy. It is missing on another
+  machine, after the directory was moved, and if the state folder cannot be written. Then an older copy of the whole directory
+  cannot be noticed. The file may be deleted while nobody works on the run.
 
-A mark is lower than the journal after a kill between the commit and the mark, never higher; a lower mark says nothing. It is
-written in place, into one of two slots in turn, each with a checksum: a torn write leaves the other slot, and a full disk takes
-it as well. The disk is waited for only when an owner begins and ends, for a kill loses nothing that was written. After a power
-cut the mark may be lower; with `fsync="normal"` it may be higher, and then steps were really lost.
+A process that is killed between a commit and the mark leaves a mark that is lower than the journal. That is no sign of damage.
+A mark that is higher than the journal shows that steps were lost.
+
+Each file has two slots, each with a checksum, which are written in turn and in place. So a write that was cut off leaves the
+other slot as it was, and a full disk does not prevent a write. The files are synced to the disk only when an owner begins and
+ends, because a kill loses nothing that was written. After a power cut the mark may be lower than the journal. With
+`fsync="normal"` it may be higher, and then steps were really lost.
 """
 
 import hashlib
@@ -30,10 +34,10 @@ from maker_graph.core.spending import Account
 from maker_graph.errors import LimitReached
 
 VERSION = 1
-"""The form of a slot."""
+"""The version of the form of a slot."""
 
 SLOT = 1024
-"""Bytes of a slot."""
+"""The size of a slot, in bytes."""
 
 _CHECKSUM = 32
 
@@ -42,18 +46,18 @@ class Watermark(NamedTuple):
     """How far a journal has come.
 
     Attributes:
-        epoch: its last owner.
-        hash: of its last step and its last amendment; see `head`.
-        account: its account, with the numbers of these, and how often the journal was written.
+        epoch: the number of its last owner.
+        hash: the hash over its last step and its last amendment; see `head` in `chain.py`.
+        account: its account. It also has the numbers of steps and amendments, and how often the journal was written.
     """
 
     epoch: int
     hash: bytes
     account: Account
 
-    @lru_cache(maxsize=4)  # noqa: B019  a few small values: the same mark goes into two files
+    @lru_cache(maxsize=4)  # noqa: B019  it keeps a few small values, because the same mark goes into two files
     def encoded(self, origin: bytes) -> bytes:
-        """Return it as it stands in a slot; `origin` is that of the run."""
+        """Return the content of a slot with this mark; `origin` is that of the run."""
         text = sorted_json([VERSION, origin.hex(), self.epoch, self.hash.hex(), self.account.parts()]).encode()
         return (_checksum(text) + text).ljust(SLOT - 1) + b"\n"
 
@@ -73,14 +77,14 @@ class WatermarkFile:
     """One file with a high-water mark."""
 
     def __init__(self, path: Path, origin: bytes, *, makes_folder: bool = False) -> None:
-        """Stand for the file in `path`, which need not be there, of the run of this origin; its folder may be missing too."""
+        """Name the file of the run with this origin. The file need not exist, nor its folder if `makes_folder`."""
         self.path = path
         self.origin = origin
         self._makes_folder = makes_folder
         self._file: int | None = None
 
     def read(self) -> Watermark | None:
-        """Return the mark; None if there is no readable one."""
+        """Return the mark; None if there is none that can be read."""
         for _ in range(3):  # somebody may be writing just now
             try:
                 content = self.path.read_bytes()
@@ -93,10 +97,10 @@ class WatermarkFile:
         return None
 
     def write(self, mark: Watermark) -> None:
-        """Put `mark` in the place of the last but one; the file is made if it is not there.
+        """Write `mark` in place of the older one of the two in the file. The file is made if it does not exist.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         if self._file is None:
             if self._makes_folder:
@@ -107,7 +111,7 @@ class WatermarkFile:
         os.pwrite(self._file, mark.encoded(self.origin), SLOT * (mark.account.serial % 2))
 
     def close(self) -> None:
-        """Close the file, if it was written; wait until the disk has it, if it takes it."""
+        """Close the file, if it was written, and sync it to the disk, if possible."""
         if self._file is not None:
             with suppress(OSError):
                 os.fsync(self._file)
@@ -120,12 +124,13 @@ class Watermarks:
     """The high-water marks of a run: beside its journal, and outside its directory.
 
     Attributes:
-        beside: the file beside the journal; None if that is not a file.
-        failed: why that one could not be written, if so. What was committed stays so, but no further call may be paid for.
+        beside: the file beside the journal; None if the journal is not a file.
+        failed: why the file beside the journal could not be written; None if it could. What was committed stays committed, but
+            no further call may be made.
     """
 
     def __init__(self, beside: Path | None, outside: Path | None, origin: bytes) -> None:
-        """Stand for the files, which need not be there, of the run of this origin."""
+        """Name the files of the run with this origin; None for one that there is not. The files need not exist."""
         self.beside = beside
         self.failed: LimitReached | None = None
         self._files = [] if beside is None else [WatermarkFile(beside, origin)]
@@ -133,11 +138,11 @@ class Watermarks:
             self._files.append(WatermarkFile(outside, origin, makes_folder=True))
 
     def read(self) -> list[Watermark | None]:
-        """Return the mark of each file, that beside the journal first; None where there is none."""
+        """Return the mark of each file, the one beside the journal first; None for a file without a mark."""
         return [file.read() for file in self._files]
 
     def write(self, marks: Watermark | Sequence[Watermark]) -> None:
-        """Write a mark into all files, or one into each."""
+        """Write one mark into all files, or a mark of its own into each."""
         each = [marks] * len(self._files) if isinstance(marks, Watermark) else marks
         for file, mark in zip(self._files, each, strict=True):
             try:
@@ -145,7 +150,7 @@ class Watermarks:
                 failed = None
             except OSError as error:
                 failed = LimitReached(f"{file.path} cannot be written ({error.strerror}): make room, and resume.")
-            if file.path == self.beside:  # the run does without the other one
+            if file.path == self.beside:  # the run can go on without the other one
                 self.failed = failed
 
     def close(self) -> None:
@@ -164,31 +169,31 @@ def watermark_path(journal: Path) -> Path:
 
 
 def witness_path(directory: Path, run: str) -> Path | None:
-    """Return the file outside `directory` for the run of this id; None if there is no folder for it."""
+    """Return the file outside `directory` for the run with this id; None if no folder for it is known."""
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if not state.is_absolute():  # as the standard has it
+    if not state.is_absolute():  # the XDG standard says so
         try:
             state = Path.home() / ".local" / "state"
-        except RuntimeError:  # who runs this has no home
+        except RuntimeError:  # this user has no home directory
             return None
     name = hashlib.sha256(f"{run}\n{os.path.realpath(directory)}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return state / "maker-graph" / f"{name}.watermark"
 
 
 def older_text(journal: Path | str, now: Account, known: Account) -> str:
-    """Return what to say of a journal whose account is `now`, where a high-water mark has `known`."""
+    """Return the text of the error for a journal with the account `now` where a high-water mark has the account `known`."""
     if known.serial > now.serial:
         steps = f"steps {now.steps + 1:,} to {known.steps:,}, " if known.steps > now.steps else ""
         if known.amended > now.amended:
             steps += f"later answers to {known.amended - now.amended:,} open steps, "
         calls, cost = max(0, known.spent.calls - now.spent.calls), max(0.0, known.spent.cost - now.spent.cost)
         what = (
-            "is an older copy of itself, or has lost its write-ahead log. What was committed and paid for since is missing: "
+            "is an older copy, or has lost its write-ahead log. What was committed and paid for since then is missing: "
             f"{steps}{calls:,} calls, ${cost:.4f}"
         )
     else:
-        what = f"is not the one that this run had at step {known.steps:,}: two copies of it went on apart from each other"
+        what = f"is not the one that this run had at step {known.steps:,}: the run went on in two copies of it"
     return (
-        f"{journal} {what}. Put the newer files back, or resume with --accept-loss: missing steps are sampled again, and what "
-        "was spent stays counted."
+        f"{journal} {what}. Put the newer files back, or resume with --accept-loss: then missing steps are sampled again, and "
+        "what was spent stays counted."
     )

@@ -167,7 +167,7 @@ def test_what_a_user_wrote_is_asked_and_kept_whatever_it_holds() -> None:
         ({"on_undecided": "rasie"}, "on_undecided must be"),
         ({"samples_per_segment": 0}, "samples_per_segment"),
         ({"steps_per_segment": 2.5}, "steps_per_segment"),
-        ({"ladder": "high"}, "ladder is"),
+        ({"ladder": "high"}, "ladder must be"),
         ({"ladder": Ladder(temperature=True)}, "A temperature must be"),
         ({"check": "yes"}, "check must be True or False"),
         ({"k": 2.5}, "stopping rule"),

@@ -145,8 +145,8 @@ def test_an_ahead_run_votes_on_no_state_whose_answer_is_given() -> None:
     ("settings", "says"),
     [
         ({"k": {"chose": 3}}, "k names 'chose', which is not a voted part of this task: its voted parts are choose, verdict"),
-        ({"k": {"count": 3}}, "no voted part"),
-        ({"model": {"choose": "sim:perfect"}}, "model has none for the part 'verdict'"),
+        ({"k": {"count": 3}}, "not a voted part"),
+        ({"model": {"choose": "sim:perfect"}}, "The part 'verdict' has no model"),
         ({"model": {"choose": "sim:perfect", "verdict": "sim:perfect", "x": "sim:perfect"}}, "model names 'x'"),
         ({"k": {"choose": 0}}, "k"),
     ],

@@ -47,7 +47,7 @@ def test_json_answers_are_texts_or_json_and_the_same_one_may_stand_twice(tmp_pat
         ("a.jsonl", '{"item": 2, "item": 4, "answer": 1}\n', "line 1: this is not JSON .a key stands twice"),
         ("a.jsonl", '{"item": 2, "answer": NaN}\n', "line 1: this is not JSON .NaN"),
         ("a.jsonl", '{"item": 1.5, "answer": 1}\n', "must be a whole number"),
-        ("a.jsonl", "[" * 100_000, "no JSON"),
+        ("a.jsonl", "[" * 100_000, "not JSON"),
         ("a.jsonl", '{"item": 1, "answer": 1e999}', "line 1: the answer is not JSON"),
     ],
 )

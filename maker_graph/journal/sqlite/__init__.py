@@ -1,1 +1,1 @@
-"""The journal in one SQLite file, which is what a run has unless it is told otherwise."""
+"""The journal in one SQLite file, which is the default."""

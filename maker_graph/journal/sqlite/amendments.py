@@ -1,8 +1,8 @@
-"""Amendments: later answers to steps that were committed as open, by a later rung or by a person.
+"""Amendments: later answers to steps that were committed as open. They come from a later rung or from a person.
 
-A step stays as it was committed, so what follows from it stays too. Its final decision is that of its amendment, if it has one.
-There is at most one for a step, and it decides. Entries are as those of steps. The chain of their hashes is checked whenever
-they are read, all of it: they are few beside the steps.
+The row of a step never changes, so the hashes of the steps after it still fit. If a step has an amendment, its final decision
+is that of the amendment. A step has at most one, and an amendment always decides. Its entry has the form of that of a step.
+There are few amendments, so all their hashes are checked whenever they are read.
 """
 
 import sqlite3
@@ -15,10 +15,10 @@ from maker_graph.journal.steps import amended, broken_amendment
 
 
 def read_amendments(db: sqlite3.Connection, origin: bytes) -> dict[int, str]:
-    """Return the entry of the final decision of each amended step, in the order of the amendments.
+    """Return amended step -> entry of its final decision, in the order of the amendments.
 
     Raises:
-        DamagedRun: they are not what was written, with the first step that does not hold.
+        DamagedRun: an amendment was changed since it was written; the error has the first such step.
     """
     return amended(amendment_rows(db), origin, lambda step: hash_at(db, origin, step))
 
@@ -34,7 +34,7 @@ def end_of_amendments(db: sqlite3.Connection) -> tuple[int, bytes | None]:
     """Return the number and the hash of the last amendment; 0 and None if there is no amendment.
 
     Raises:
-        DamagedRun: it is unreadable.
+        DamagedRun: the last amendment cannot be read.
     """
     if form_of(db) != FORM:
         return 0, None
@@ -45,7 +45,7 @@ def end_of_amendments(db: sqlite3.Connection) -> tuple[int, bytes | None]:
 
 
 def amendment_hash_at(db: sqlite3.Connection, number: int) -> bytes | None:
-    """Return the hash of an amendment; None for number 0, nothing if it is missing."""
+    """Return the hash of an amendment; None for number 0, empty if it is missing."""
     if number == 0:
         return None
     row = db.execute("SELECT hash FROM amendments WHERE number = ?", (number,)).fetchone() if form_of(db) == FORM else None

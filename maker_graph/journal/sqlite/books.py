@@ -1,4 +1,4 @@
-"""What the database of a journal says at one moment, beside its steps."""
+"""The books: everything except the steps that the database of a journal holds at one moment."""
 
 import json
 import sqlite3
@@ -15,13 +15,14 @@ from maker_graph.journal.sqlite.steps import end_of, hash_at, read_note
 
 @dataclass(slots=True)
 class Books:
-    """Who owns a run, where its journal ends, its account, and which notes there are.
+    """The owner of a run, the end of its journal, its account, and the names of its notes.
 
     Attributes:
-        version: of the database, as the connection counts it that has read it; it changes when another one commits.
-        owner: the last owner, counted from 1; 0 if there was none.
-        step: the last step.
-        hash: of that step, or of the origin.
+        version: the version of the database, as the connection that has read it counts. It changes when another connection
+            commits.
+        owner: the number of the last owner, from 1; 0 if there was none.
+        step: the number of the last step.
+        hash: the hash of that step, or the digest of the origin.
         amended: the hash of the last amendment; None if there is none.
         account: the account.
         notes: the names of all notes.
@@ -37,15 +38,15 @@ class Books:
 
     @property
     def head(self) -> bytes:
-        """What stands for all steps and amendments."""
+        """One hash over all steps and amendments."""
         return head(self.hash, self.amended)
 
 
 def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
-    """Return what the database says now; to be called within a transaction.
+    """Return the books as they are now. It must be called within a transaction.
 
     Raises:
-        DamagedRun: it was changed since it was written.
+        DamagedRun: something was changed since it was written.
     """
     version = version_of(db)
     names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
@@ -64,15 +65,15 @@ def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
 
 
 def head_at(db: sqlite3.Connection, origin: bytes, steps: int, amended: int) -> bytes:
-    """Return what stood for the journal when it had so many steps and amendments; something else if some are missing."""
+    """Return the hash that the journal had when it had so many steps and amendments. If some are missing, it is another one."""
     return head(hash_at(db, origin, steps), amendment_hash_at(db, amended))
 
 
 def see_origin(db: sqlite3.Connection, origin: bytes, settings: str) -> None:
-    """See that a journal was begun with `settings`, whose digest is `origin`.
+    """Make sure that a journal was begun with `settings`, whose digest is `origin`.
 
     Raises:
-        DamagedRun: it was not; the text says which of them differ.
+        DamagedRun: it was begun with others; the text says which of them differ.
     """
     began = _read(db, origin, "origin")
     if began == settings:
@@ -91,14 +92,14 @@ def see_origin(db: sqlite3.Connection, origin: bytes, settings: str) -> None:
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return `settings` in one row, those of a group by their own names."""
+    """Return `settings` without groups: each setting in a group goes by its own name."""
     groups = [_flat(value) for value in settings.values() if isinstance(value, dict)]
     own = {name: value for name, value in settings.items() if not isinstance(value, dict)}
     return {name: value for group in (own, *groups) for name, value in group.items()}
 
 
 def version_of(db: sqlite3.Connection) -> int:
-    """Return the version of a database: another number if another connection has committed since."""
+    """Return the version of a database. It is another number after another connection has committed."""
     version: int = db.execute("PRAGMA data_version").fetchone()[0]
     return version
 

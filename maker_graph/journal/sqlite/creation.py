@@ -12,11 +12,11 @@ from maker_graph.journal.watermark import Watermark, WatermarkFile, watermark_pa
 
 
 def create_journal(path: Path, origin: str, notes: Mapping[str, str] | None = None) -> None:
-    """Make the journal of a new run, with `notes`, and its high-water mark; the disk is not waited for.
+    """Make the journal of a new run, with `notes`, and its high-water mark. They are not synced to the disk.
 
     Raises:
         DamagedRun: the file exists already.
-        LimitReached: it cannot be written.
+        LimitReached: the file cannot be written.
     """
     began, account = origin_digest(origin), Account(serial=1)
     written = {"origin": origin, "owner": "0", "account": sorted_json(account.parts()), **(notes or {})}

@@ -1,4 +1,4 @@
-"""The SQLite file of a journal: how it is made, opened to be written or only read, and what SQLite's errors mean for a run."""
+"""The SQLite file of a journal: makes it, opens it for writing or only for reading, and translates SQLite's errors."""
 
 import os
 import shutil
@@ -13,28 +13,32 @@ from typing import Any, Literal, TypeAlias
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
 
 Fsync: TypeAlias = Literal["full", "normal"]
-"""When SQLite waits for the disk: at each commit, or at its own checkpoints. A kill loses nothing with either. With "normal" a
-power cut may lose the last steps; the next session says which, and samples them again when that is accepted."""
+"""When SQLite syncs to the disk: at each commit ("full"), or at its own checkpoints ("normal").
+
+A kill loses nothing with either. With "normal" a power cut may lose the last steps. The next session names them, and samples
+them again if the user accepts that.
+"""
 
 FORM = 3
-"""The form of a journal, in the header of its file.
+"""The form of a journal. It is kept in the header of the file.
 
-- Form 0 is that of maker_graph 0.1.0: its account does not count how often the journal was written, and there is no high-water
+- Form 0 is that of maker_graph 0.1.0. Its account does not count how often the journal was written, and it has no high-water
   mark.
-- Form 2 has both, and no amendments.
+- Form 2 has both, but no amendments.
 
-Both are read, and become form 3 when somebody goes on with the run."""
+Both can be read. They become form 3 when a process goes on with the run.
+"""
 
 AMENDMENTS = (
     "CREATE TABLE amendments (number INTEGER PRIMARY KEY, step INTEGER NOT NULL, entry TEXT NOT NULL, hash BLOB NOT NULL)"
 )
-"""Later answers to steps that were committed as open."""
+"""The table of later answers to steps that were committed as open."""
 
 _FIRST_TABLES = (
     "CREATE TABLE steps (step INTEGER PRIMARY KEY, entry TEXT NOT NULL, mark BLOB NOT NULL, hash BLOB NOT NULL)",
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID",
 )
-"""In `mark` stands the digest of where the machine stood after the step."""
+"""The column `mark` holds the digest of the state of the machine after the step."""
 
 TABLES = (*_FIRST_TABLES, AMENDMENTS)
 
@@ -43,12 +47,12 @@ _TABLES_OF = {0: _FIRST_TABLES, 2: _FIRST_TABLES, FORM: TABLES}
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open file.
+    """An open database file.
 
     Attributes:
-        connection: to it.
+        connection: the connection to it.
         writable: whether it can be written.
-        copy: the path of a copy that is read instead, if the file cannot be read in its place.
+        copy: the folder of a copy that is read instead, if the file cannot be read where it is.
     """
 
     connection: sqlite3.Connection
@@ -56,18 +60,18 @@ class Database:
     copy: "TemporaryDirectory[str] | None" = None
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file, and remove the copy."""
         self.connection.close()
         if self.copy is not None:
             self.copy.cleanup()
 
 
 def make_database(path: Path) -> sqlite3.Connection:
-    """Make the file and its tables, and return the connection; the disk is not waited for.
+    """Make the file and its tables, and return a connection that does not sync to the disk.
 
     Raises:
         DamagedRun: the file exists already.
-        LimitReached: it cannot be written.
+        LimitReached: the file cannot be written.
     """
     with storage_errors("The journal"):
         try:
@@ -84,13 +88,13 @@ def make_database(path: Path) -> sqlite3.Connection:
 
 
 def open_database(path: Path, fsync: Fsync, *, threads: bool = False) -> Database:
-    """Open the file; only for reading if it cannot be written, because of its owner or its disk.
+    """Open the file. It is opened only for reading if this user may not write it, or if its disk takes no writes.
 
-    With `threads` other threads than this one may use what is written, one at a time.
+    With `threads`, other threads may use a writable connection too, one at a time.
 
     Raises:
-        DamagedRun: it is not a database, or none of a journal.
-        UnusableRun: another process holds it, or a newer maker_graph wrote it.
+        DamagedRun: the file is not a database, or not one of a journal.
+        UnusableRun: another process has locked it, or a newer maker_graph wrote it.
     """
     try:
         with storage_errors("The journal"):
@@ -122,7 +126,10 @@ def _to_write(path: Path, fsync: Fsync, *, threads: bool) -> Database:
 
 
 def _to_read(path: Path) -> Database:
-    """Open what cannot be written. SQLite reads a log only with a third file, which it may not be able to make."""
+    """Open a file that cannot be written.
+
+    To read a write-ahead log, SQLite needs a third file, which it may not be able to make here. Then a copy is read.
+    """
     log = path.with_name(f"{path.name}-wal")
     if not (log.exists() and log.stat().st_size):
         return Database(_read_only(path, "immutable=1"), writable=False)
@@ -145,11 +152,11 @@ def _read_only(path: Path, how: str) -> sqlite3.Connection:
 
 
 def _see_form(connection: sqlite3.Connection) -> None:
-    """See that the tables are those of a journal: a damaged definition changes what SQLite reads.
+    """Make sure that the tables are those of a journal, because a damaged definition changes what SQLite reads.
 
     Raises:
-        UnusableRun: a newer maker_graph wrote it.
-        DamagedRun: they are not.
+        UnusableRun: a newer maker_graph wrote the file.
+        DamagedRun: the tables are others.
     """
     form = form_of(connection)
     if form > FORM:
@@ -162,27 +169,27 @@ def _see_form(connection: sqlite3.Connection) -> None:
 
 
 def to_newest_form(connection: sqlite3.Connection) -> None:
-    """Bring the tables to the newest form; to be called within a transaction."""
+    """Bring the tables to the newest form. It must be called within a transaction."""
     if form_of(connection) != FORM:
         connection.execute(AMENDMENTS)
         connection.execute(f"PRAGMA user_version={FORM}")
 
 
 def form_of(connection: sqlite3.Connection) -> int:
-    """Return the form of the journal."""
+    """Return the form of the journal; see `FORM`."""
     form: Any = connection.execute("PRAGMA user_version").fetchone()[0]
     return int(form)
 
 
 @contextmanager
 def storage_errors(what: str) -> Iterator[None]:
-    """Say what SQLite's errors mean for a run: busy is not damaged, and neither is a full disk."""
+    """Turn errors of SQLite into errors about the run. A database that is busy is not damaged, and neither is a full disk."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise UnusableRun(f"{what} of this run is held by another process: try again when it is done.") from error
+            raise UnusableRun(f"{what} of this run is locked by another process: try again when that one is done.") from error
         if kind in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
             raise LimitReached(f"{what} cannot be written ({error}): make room, or give access, and resume.") from error
         raise DamagedRun(f"{what} cannot be read: {error}.") from error
@@ -190,7 +197,7 @@ def storage_errors(what: str) -> Iterator[None]:
 
 @contextmanager
 def disk_errors(what: str) -> Iterator[None]:
-    """Say what an error of the disk means for a run."""
+    """Turn errors of the disk into errors about the run."""
     try:
         yield
     except OSError as error:

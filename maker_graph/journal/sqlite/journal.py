@@ -1,11 +1,12 @@
 """The journal in one SQLite file.
 
-It adds to what every journal promises (`journal/protocol.py`):
+`journal/protocol.py` says what every journal promises. This one adds:
 
-- an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
-  are committed together;
-- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for
-  (`open_files.py`), and one that was put back to an older copy when it is opened (`watermark.py`).
+- An entry is on the disk before `append` returns. SQLite is in WAL mode with `synchronous=FULL`, and all steps that are
+  committed together are one transaction.
+- If the journal is deleted, moved or replaced while a run is at work, the run notices it before it pays for the next call
+  (`open_files.py`).
+- If the journal was replaced by an older copy, this is noticed when it is opened (`watermark.py`).
 """
 
 import sqlite3
@@ -44,16 +45,16 @@ from maker_graph.journal.steps import LAST
 from maker_graph.journal.watermark import Watermark, Watermarks, older_text, watermark_path
 
 _WRITE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, hash = excluded.hash"
-"""Half as dear as a row that is deleted and written again."""
+"""It takes half the time of deleting a row and writing it again."""
 
 
 class SqliteJournal(Journal):
     """The journal of one run, in one SQLite file.
 
     Attributes:
-        step: the last step.
-        epoch: which owner of the run this is, counted from 1; None for one who only looks.
-        accept_loss: whether a journal from which steps are missing is gone on with.
+        step: the number of the last step.
+        epoch: which owner of the run this is, counted from 1; None if it only reads.
+        accept_loss: whether a run goes on with a journal from which steps are missing.
     """
 
     def __init__(
@@ -66,20 +67,20 @@ class SqliteJournal(Journal):
         accept_loss: bool = False,
         threads: bool = False,
     ) -> None:
-        """Open the journal in `path`; one that cannot be written is read.
+        """Open the journal in `path`. If it cannot be written, it is opened for reading.
 
         Args:
             path: the file.
-            origin: what the first hash stands on: the run and its settings. A journal of another origin does not load.
-            fsync: when the disk is waited for.
-            witness: a file outside the run's directory that has a high-water mark of it as well.
-            accept_loss: open it although it is an older copy of itself.
-            threads: other threads than this one may use it, one at a time.
+            origin: the run and its settings, which the first hash covers. A journal with another origin is refused.
+            fsync: when SQLite syncs to the disk.
+            witness: a file outside the directory of the run that also has its high-water mark.
+            accept_loss: whether to open the journal even if it is an older copy.
+            threads: whether other threads may use the journal too, one at a time.
 
         Raises:
-            DamagedRun: the file is missing, is no journal, or is of another run or other settings.
-            OlderJournal: what was committed or paid for since is missing from it.
-            UnusableRun: another process holds it, or a newer maker_graph wrote it.
+            DamagedRun: the file is missing, is not a journal, or belongs to another run or to other settings.
+            OlderJournal: the journal is older than the run: steps or costs are missing.
+            UnusableRun: another process has locked the file, or a newer maker_graph wrote it.
         """
         if not path.exists():
             raise DamagedRun(f"{path} is missing: put it back, or start a new run.", 1)
@@ -92,11 +93,11 @@ class SqliteJournal(Journal):
         self._damage: MakerError | None = None
         self._known: Books | None = None
         self._final: dict[int, str] = {}
-        marks = self._marks.read()  # before the journal: they are written after it
+        marks = self._marks.read()  # read before the journal, because they are written after it
         self._database = open_database(path, fsync, threads=threads)
         self._db = self._database.connection
         try:
-            self._see_place()  # before it is read: what is written over the files from now on shows
+            self._see_place()  # before the first read, so that a file that is replaced from now on is noticed
             with storage_errors("The journal"):
                 see_origin(self._db, self._origin, origin)
                 books = self._books()
@@ -108,34 +109,34 @@ class SqliteJournal(Journal):
 
     @property
     def writable(self) -> bool:
-        """Whether the journal can be written; one on a disk that takes no writes can only be looked at."""
+        """Whether the journal can be written, and not only read."""
         return self._database.writable
 
     @property
     def claimed_here(self) -> bool:
-        """Whether somebody has gone on with this run before, with these settings, in this directory and on this machine.
+        """Whether the run was claimed before, with these settings, in this directory and on this machine.
 
-        It is what the high-water mark outside the directory tells, which nobody can send along with a directory.
+        The high-water mark outside the directory says so. It cannot be copied along with the directory.
         """
         return any(mark is not None for mark in self._marks.read()[1:])
 
-    def claim(self, owner: str = "") -> None:  # noqa: ARG002  a number tells owners apart on one machine
-        """Become the owner of the run: from now on the appends of any earlier one are refused.
+    def claim(self, owner: str = "") -> None:  # noqa: ARG002  on one machine owners need no names, only numbers
+        """Become the owner of the run. From now on the appends of any earlier owner are refused.
 
         Raises:
-            OlderJournal: what was committed or paid for since is missing, or nobody can tell; see `accept_loss`.
+            OlderJournal: the journal is older than the run, or this cannot be found out; see `accept_loss`.
         """
         marks = self._marks.read()
         with self._transaction() as books:
             ahead = self._hold_against(marks, books)
             if marks[0] is None and books.account.serial and not self.accept_loss:
                 raise OlderJournal(
-                    f"{self._marks.beside} is missing or damaged: nobody can tell whether the journal is an older copy of "
-                    "itself. Put it back, or resume with --accept-loss."
+                    f"{self._marks.beside} is missing or damaged, so nobody can tell whether the journal is an older "
+                    "copy. Put the file back, or resume with --accept-loss."
                 )
             books.owner = self.epoch = 1 + max([books.owner, *(mark.epoch for mark in marks if mark is not None)])
             now = Watermark(0, books.head, books.account)
-            # Before the commit: from then on there is a mark, and no later owner gets the same epoch.
+            # The marks are written before the commit, so that no later owner ever gets the same epoch.
             self._marks.write([(mark or now)._replace(epoch=books.owner) for mark in marks])
             account = books.account
             for mark in ahead:
@@ -153,15 +154,13 @@ class SqliteJournal(Journal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Store decisions, each with where it led to, what was spent since the last append, and what may be under way.
-
-        It is one transaction: on return all of it is on disk.
+        """Store decided steps, what was spent, and notes, in one transaction; see `Journal.append`.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
-            StaleStep: the steps do not follow the journal's last one.
+            TakenOver: this process does not own the run, or does not own it any more.
+            StaleStep: the steps do not follow the last step of the journal.
             LostJournal: the journal was deleted, moved or replaced.
-            DamagedRun: older steps were found damaged since; see `check`.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
         if self._damage is not None:
             raise self._damage
@@ -184,15 +183,13 @@ class SqliteJournal(Journal):
         self.step, self._hash = last, after
 
     def amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
-        """Store later answers to steps that were committed as open, each with its step; on return they are on disk.
-
-        It is one transaction: all of them are stored, or none. What was spent is booked as well, also if none is stored.
+        """Store answers to steps that were committed as open, in one transaction; see `Journal.amend`.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
             UsageError: a step is not committed, was not left open, was answered already, or its new decision is open too.
             LostJournal: the journal was deleted, moved or replaced.
-            DamagedRun: older steps were found damaged since; see `check`.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
         if self._damage is not None:
             raise self._damage
@@ -215,10 +212,10 @@ class SqliteJournal(Journal):
         return self._books().owner
 
     def owned(self) -> None:
-        """See that this process is the owner of the run, and that its journal is still the one on the disk.
+        """Make sure that this process owns the run, and that the open journal is still the one on the disk.
 
         Raises:
-            TakenOver: it is not the owner, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
             LostJournal: the journal was deleted, moved or replaced.
         """
         if self._damage is not None:
@@ -226,17 +223,17 @@ class SqliteJournal(Journal):
         if self._marks.failed is not None:
             raise self._marks.failed
         if not self._settled or self._files.look() is not Found.SAME:
-            with self._locked():  # which says what became of them
+            with self._locked():  # raises if the files were deleted or replaced
                 pass
         if self._books().owner != self.epoch:
             raise taken_over()
 
     def intend(self, intent: Intent) -> None:
-        """Keep what is about to be done outside; on return it is on disk.
+        """Store the intent to act on the world; see `Journal.intend`.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
-            StaleStep: it is not about the step that follows the journal's last one.
+            TakenOver: this process does not own the run, or does not own it any more.
+            StaleStep: the intent is not about the step that follows the last step of the journal.
         """
         with self._transaction() as books:
             if books.owner != self.epoch:
@@ -246,7 +243,7 @@ class SqliteJournal(Journal):
             self._put(INTENT, intent.text(), books)
 
     def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
-        """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""
+        """Book what was spent on steps that were not committed, and store notes; see `Journal.spend`."""
         with self._transaction() as books:
             owned, account = books.owner == self.epoch, books.account
             for name, value in notes.items() if owned else ():
@@ -254,21 +251,21 @@ class SqliteJournal(Journal):
             books.account = account._replace(spent=account.spent.plus(spent), reserved=reserved if owned else account.reserved)
 
     def account(self) -> Account:
-        """Return what the run has spent, in all its sessions.
+        """Return what the run has spent in all its sessions.
 
         Raises:
-            DamagedRun: the account is gone, or not what was written.
+            DamagedRun: the account is missing, or was changed since it was written.
         """
         return self._books().account
 
     def check(self, at_once: int = CHECKED_AT_ONCE) -> None:
-        """See that the chains of hashes are whole, without applying an answer.
+        """Check the hashes of all steps and amendments. No answer is applied.
 
-        All amendments and the last `at_once` steps are checked before this returns. A million take seconds, so the older ones
-        are checked in a thread meanwhile, and if they do not hold, the next `append` says so.
+        All amendments and the last `at_once` steps are checked before this returns. A million steps take seconds, so older ones
+        are checked in a thread. If one of them does not fit, the next `append` raises the error.
 
         Raises:
-            DamagedRun: one is not whole, with the first step that does not hold.
+            DamagedRun: a hash does not fit; the error has the first such step.
         """
         first = max(1, self.step - at_once + 1) if self.writable else 1
         with storage_errors("The journal"):
@@ -284,11 +281,11 @@ class SqliteJournal(Journal):
                 check_chain(db, self._origin, 1, last)
         except MakerError as error:
             self._damage = error
-        except Exception as error:  # noqa: BLE001  in a thread of its own, the error would be lost
+        except Exception as error:  # noqa: BLE001  an error would be lost in this thread
             self._damage = DamagedRun(f"The journal is damaged: {error}.")
 
     def set_note(self, name: str, value: str) -> None:
-        """Keep a note; on return it is on disk."""
+        """Store a note. It is on the disk when this returns."""
         with self._transaction() as books:
             self._put(name, value, books)
 
@@ -299,10 +296,10 @@ class SqliteJournal(Journal):
 
     @contextmanager
     def _transaction(self) -> Iterator[Books]:
-        """Yield the books, to be changed; on return what was changed is on disk, and the high-water mark after it."""
+        """Yield the books, which the block may change. After it they are written to the disk, and then the high-water mark."""
         if not self.writable:
             raise LimitReached(
-                f"{self._files.path} cannot be written: give access, or copy the run to a place that can be, and resume."
+                f"{self._files.path} cannot be written: give access, or copy the run to a place that you may write, and resume."
             )
         with self._locked():
             books = replace(self._books())
@@ -317,10 +314,12 @@ class SqliteJournal(Journal):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep others from writing, and see that the journal is whole and the one on the disk; nothing is kept but by COMMIT.
+        """Lock the journal against writes of others, and make sure that it is whole and still the one on the disk.
+
+        The block must commit what it writes: everything else is rolled back.
 
         Raises:
-            LostJournal: it is not.
+            LostJournal: the journal was deleted, moved or replaced.
         """
         with storage_errors("The journal"):
             self._db.execute("BEGIN IMMEDIATE")
@@ -332,7 +331,7 @@ class SqliteJournal(Journal):
                     self._see_content()
                 yield
             finally:
-                if self._db.in_transaction:  # a full disk has rolled it back already
+                if self._db.in_transaction:  # after an error of a full disk, it was rolled back already
                     self._db.execute("ROLLBACK")
             self._settled = self._settled and found is Found.SAME
             if not self._settled:
@@ -341,12 +340,12 @@ class SqliteJournal(Journal):
             raise self._lost()
 
     def _settle(self) -> None:
-        """Move the whole log into the database; if another process is reading it just now, the next call tries again.
+        """Move the whole write-ahead log into the database. If another process is reading it, the next call tries again.
 
-        All processes that have a journal open share an index of its log. If an older log is copied over it, the index no longer
-        fits. While one of these processes lives, the others still read and write the log by that index. A process that starts
-        after them makes a new index, finds where the log stops to make sense, and drops the rest. So a new owner begins with an
-        empty log.
+        All processes that have a journal open share an index of its log. If somebody copies an older log over this one, the
+        index does not fit any more. The processes that have the journal open still read and write the log by that index. A
+        process that starts after them makes a new index, reads the log only as far as it makes sense, and drops the rest. An
+        empty log cannot be lost in this way, so a new owner begins with one.
         """
         with suppress(sqlite3.Error):
             (waits,) = self._db.execute("PRAGMA busy_timeout").fetchone()
@@ -358,15 +357,17 @@ class SqliteJournal(Journal):
             self._settled = not busy
 
     def _see_content(self) -> None:
-        """See, after others wrote to the files, that the journal still says what it said: a commit adds to it, a copy does not.
+        """Make sure that the journal still has its content, after somebody else wrote to the files.
+
+        A commit of another process only adds to the content. A copy that was written over the files may not have all of it.
 
         Raises:
-            LostJournal: it does not.
+            LostJournal: the journal has other content.
             DamagedRun: a step was changed since it was written.
         """
         own, first = self._books(), max(1, self.step - CHECKED_AT_ONCE + 1)
         try:
-            with closing(sqlite3.connect(self._files.path, timeout=1)) as db:  # as a process reads it that is started now
+            with closing(sqlite3.connect(self._files.path, timeout=1)) as db:  # a new process would read it like this
                 check_chain(db, self._origin, first, self.step)
                 read_amendments(db, self._origin)
                 found = replace(read_books(db, self._origin), version=own.version)
@@ -378,7 +379,7 @@ class SqliteJournal(Journal):
             raise self._lost()
 
     def _books(self) -> Books:
-        """Return what the database says now; it is read again only if another connection has written since."""
+        """Return the books as they are now. They are read again only if another connection has written."""
         with storage_errors("The journal"):
             if self._known is None or self._known.version != version_of(self._db):
                 with self._one_moment():
@@ -387,7 +388,7 @@ class SqliteJournal(Journal):
 
     @contextmanager
     def _one_moment(self) -> Iterator[None]:
-        """Let all that is read within be of one moment: another process may be at work."""
+        """Return a block in which all reads see the same state of the journal, even if another process writes meanwhile."""
         if self._db.in_transaction:
             yield
             return
@@ -398,19 +399,19 @@ class SqliteJournal(Journal):
             self._db.execute("ROLLBACK")
 
     def _see_place(self) -> None:
-        """See that the file that is open is the one that has its name.
+        """Make sure that the open file is still the one with this name.
 
         Raises:
-            UnusableRun: it was replaced meanwhile.
+            UnusableRun: the file was replaced while it was opened.
         """
         if self.writable and self._files.opened() is Found.GONE:
             raise UnusableRun(f"{self._files.path} was replaced while it was opened: try again.")
 
     def _hold_against(self, marks: Sequence[Watermark | None], books: Books) -> list[Watermark]:
-        """Return the high-water marks that know of more than the journal.
+        """Return the high-water marks that are ahead of the journal.
 
         Raises:
-            OlderJournal: there are such, and a loss is not accepted.
+            OlderJournal: there are such marks, and `accept_loss` is False.
         """
         ahead = []
         for mark in filter(None, marks):
@@ -418,7 +419,7 @@ class SqliteJournal(Journal):
             if known.serial < now.serial or known == now:
                 if head_at(self._db, self._origin, known.steps, known.amended) == mark.hash:
                     continue
-                check_chain(self._db, self._origin, 1, books.step)  # steps that are damaged are no other copy's
+                check_chain(self._db, self._origin, 1, books.step)  # if steps are damaged, this is not another copy
                 read_amendments(self._db, self._origin)
             if not self.accept_loss:
                 raise OlderJournal(older_text(self._files.path, now, known), books.step + 1)

@@ -1,12 +1,13 @@
-"""Whether an open journal is still the one on the disk.
+"""Finds out whether an open journal is still the one on the disk.
 
-A process that has a file open goes on with it, whatever becomes of its name: after `rm -r`, after a backup is put back, after a
-snapshot is rolled back, it writes into a file that nobody will ever find again, and pays for it. So the names are looked up
-before each call that is paid for and around each commit. They must still stand for the very files that are open (device and
-inode). And nobody may have written to them but SQLite: what is copied over a file keeps its inode, but not its size or time.
+A process that has a file open can go on writing to it after its name is gone: after `rm -r`, or after a backup or a snapshot
+was put back. Nobody could ever find what it writes, and the calls would be paid for in vain. So the names are looked up before
+each call that costs money, and around each commit. Two things are compared:
 
-The files are looked at by name, never opened here: to close any file of a database would drop all locks that this process holds
-on it.
+- The names must still belong to the files that are open: same device, same inode.
+- Only SQLite may have written to them. A copy that is written over a file keeps its inode, but not its size or its time.
+
+The files are never opened here. Closing a file of a database would drop all locks that this process holds on it.
 """
 
 import os
@@ -16,57 +17,61 @@ from typing import TypeAlias
 
 
 class Found(Enum):
-    """What became of open files."""
+    """What happened to open files."""
 
     SAME = auto()
     WRITTEN = auto()
-    """The same files, and somebody has written to the database or its log since."""
+    """They are the same files, but somebody has written to the database or its log."""
     GONE = auto()
     """One of them was deleted, moved or replaced."""
 
 
 _WHICH = 2
-"""Of a state: the parts that say which file it is."""
+"""How many values of a state say which file it is."""
 
 State: TypeAlias = "tuple[int, ...] | None"
-"""Which file goes by a name (device, inode), and for some its size and when it was written (nanoseconds); None if none does."""
+"""The device and the inode of the file with a name, for some files also its size and when it was written (nanoseconds).
+
+It is None if there is no such file.
+"""
 
 
 class OpenFiles:
-    """The database of a journal, the two files that SQLite keeps beside it, and what else is added.
+    """The database of a journal, the two files that SQLite keeps beside it, and other files that are added.
 
-    The database and its log are written by commits only, so their sizes and times tell; the others are written in passing.
+    The database and its log are written by commits only, so their sizes and times are compared. The other files are written at
+    any time, so theirs are not.
 
     Attributes:
-        path: the database, by its whole name: the process may change its directory.
+        path: the absolute path of the database, because the process may change its working directory.
     """
 
     def __init__(self, path: Path) -> None:
-        """Take the path of a database, before it is opened."""
+        """Look at the database with this path, before it is opened."""
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  pathlib's `absolute` leaves the dots, `resolve` follows links
         self._content = [f"{self.path}", f"{self.path}-wal"]
         self._others = [f"{self.path}-shm"]
         self._known = [_with_content(self._content[0])]
 
     def opened(self) -> Found:
-        """Take the files for the right ones, now that they are open; return GONE if the name was given to another meanwhile."""
+        """Accept the files as they are now, after they were opened. Return GONE if another file got the name meanwhile."""
         began, self._known = self._known[0], self._states()
         now = self._known[0]
         return Found.SAME if began is not None and now is not None and began[:_WHICH] == now[:_WHICH] else Found.GONE
 
     def add(self, path: Path) -> None:
-        """Look at one more file from now on."""
+        """Watch one more file."""
         name = os.path.abspath(path)  # noqa: PTH100  as above
         if name not in self._others:
             self._others.append(name)
             self._known.append(_which(name))
 
     def look(self) -> Found:
-        """Return what became of the files since they were last known."""
+        """Return what happened to the files since they were accepted."""
         return self._compare(self._states())
 
     def know(self) -> Found:
-        """Return what became of the files, and take what was written for right: this process has just written it."""
+        """Return what happened to the files, and accept them as they are now, because this process has just written to them."""
         states = self._states()
         found = self._compare(states)
         if found is not Found.GONE:

@@ -1,4 +1,4 @@
-"""The steps and notes in a journal's file."""
+"""Reads steps and notes from the file of a journal."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from maker_graph.journal.steps import LAST, note_in, see_chain
 
 
 def end_of(db: sqlite3.Connection, origin: bytes) -> tuple[int, bytes]:
-    """Return the last step and its hash; step 0 has that of the origin."""
+    """Return the number and the hash of the last step; 0 and `origin` if there is no step."""
     row = db.execute("SELECT step, hash FROM steps ORDER BY step DESC LIMIT 1").fetchone()
     return (0, origin) if row is None else (row[0], row[1])
 
 
 def hash_at(db: sqlite3.Connection, origin: bytes, step: int) -> bytes:
-    """Return the hash of a step; nothing if it is missing."""
+    """Return the hash of a step, or `origin` for step 0; empty if the step is missing."""
     row = db.execute("SELECT hash FROM steps WHERE step = ?", (step,)).fetchone()
     found = origin if step == 0 else b"" if row is None else row[0]
     return found if type(found) is bytes else b""
@@ -31,18 +31,18 @@ def note_row(db: sqlite3.Connection, name: str) -> Any:
 
 
 def read_note(db: sqlite3.Connection, origin: bytes, name: str) -> str | None:
-    """Return the note of this name, if there is one.
+    """Return the note of this name; None if there is none.
 
     Raises:
-        DamagedRun: it was changed since it was written.
+        DamagedRun: the note was changed since it was written.
     """
     return note_in(note_row(db, name), origin, name)
 
 
 def check_chain(db: sqlite3.Connection, origin: bytes, first: int, last: int) -> None:
-    """See that the steps from `first` to `last` are linked to each other, and the first to the one before it.
+    """Make sure that the steps from `first` to `last` are there, and that their hashes fit.
 
     Raises:
-        DamagedRun: they are not, with the first step that does not hold.
+        DamagedRun: a step is missing, or its hash does not fit; the error has the first such step.
     """
     see_chain(step_rows(db, first, last), hash_at(db, origin, first - 1), first, last)

@@ -72,7 +72,7 @@ class Percent:
         if before is None:
             raise Invalid("the site is not formatting that this rule knows")
         if after is None or not isinstance(expression_of(code), ast.JoinedStr | ast.Constant):
-            raise Invalid("it is not a f-string without nested widths")
+            raise Invalid("it is not an f-string without nested widths")
         if (why := why_not(before, after, _kinds(site))) is not None:
             raise Invalid(why)
         return True

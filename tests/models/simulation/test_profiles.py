@@ -29,7 +29,7 @@ def test_each_setting_of_a_profile_can_be_changed_in_its_name() -> None:
         ("nobody", "give one of perfect"),
         ("perfect,speed=1", "settings are error"),
         ("perfect,name=x", "settings are error"),
-        ("perfect,output_tokens=1.5", "no number for output_tokens"),
+        ("perfect,output_tokens=1.5", "not a number for output_tokens"),
         ("perfect,rho=1", "rho"),
         ("perfect,latency=-1", "latency"),
         ("perfect,max_tokens=0", "at least 1"),

@@ -27,7 +27,7 @@ def site(text: str = "x = 2 * old(1).real\n", **more: object) -> Site:
 def test_spacing_quotes_and_parentheses_are_no_difference() -> None:
     assert same_tree("f( 'a',(b) )") == same_tree('f("a", b)') == same_tree('(f(u"a",\n b))')
     assert same_tree("f('a')") != same_tree("f('b')")
-    with pytest.raises(ValueError, match="no Python"):
+    with pytest.raises(ValueError, match="not Python"):
         same_tree("f(")
 
 
@@ -40,16 +40,16 @@ def test_an_expression_may_take_the_place_of_a_site(code: str) -> None:
     ("code", "why"),
     [
         ("1 + x", "changes the code around"),
-        ("a) + (b", "no expression"),
-        ("x = 1", "no expression"),
-        ("", "no expression"),
-        ("new(", "no expression"),
-        ("new(1)\nimport os", "no expression"),
+        ("a) + (b", "not a Python expression"),
+        ("x = 1", "not a Python expression"),
+        ("", "not a Python expression"),
+        ("new(", "not a Python expression"),
+        ("new(1)\nimport os", "not a Python expression"),
         ("new(1) # )", "no longer be Python|around"),
         ("new(1)\n", "around|any more"),
         ("new\n(1)", "around|any more"),
         ("lambda: 1", "around|any more"),
-        ("# nothing", "no expression"),
+        ("# nothing", "not a Python expression"),
         ("a, b", "around"),
         ("yield", "around|any more"),
     ],

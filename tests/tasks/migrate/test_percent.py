@@ -44,8 +44,8 @@ def test_several_right_forms_are_one_vote_and_wrong_ones_are_others() -> None:
         ("f'{a}  {b!r}'", "the text"),
         ("f'{a}'", "1 expressions, but the site has 2"),
         ("f'{a} {b!r:{c}}'", "nested widths"),
-        ("'%s %r' % (b, a)", "no f-string"),
-        ("'{} {!r}'.format(a, b)", "no f-string"),
+        ("'%s %r' % (b, a)", "not an f-string"),
+        ("'{} {!r}'.format(a, b)", "not an f-string"),
         ("f'{a()} {b!r}'", "an expression differs"),
     ],
 )

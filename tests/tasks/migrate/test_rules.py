@@ -25,7 +25,7 @@ def test_a_rule_goes_by_its_name_its_file_or_its_module() -> None:
         (f"{OWN}:None", "cannot be imported"),
         ("/nowhere/rule.py:Rule", "There is no file"),
         ("no_such_module:Rule", "ModuleNotFoundError"),
-        (":", "no name of code"),
+        (":", "not a name of code"),
     ],
 )
 def test_what_is_no_rule_is_one_sentence(name: str, why: str) -> None:

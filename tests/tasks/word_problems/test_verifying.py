@@ -51,7 +51,7 @@ def test_a_true_equation_of_known_numbers_whose_units_fit_is_valid_and_never_pro
         ("4 * 13 = 52", "52", "13 is not a known number"),
         ("4 + 12 = 16", "16", "units do not fit"),
         ("12 / 4 = 3", "3", "units do not fit"),
-        ("12 = 12", "12", "no calculation"),
+        ("12 = 12", "12", "not a calculation"),
         ("12 - 4 = 8", "8", "units do not fit"),
         ("5 * 4 = 20", "20", "5 is not a known number"),
         ("12 + 12 + 12 + 12 = 48", "48", "units do not fit"),

@@ -1,1 +1,1 @@
-"""The journal in a Postgres database, which many machines reach: extra `fleet`."""
+"""The journal in a Postgres database, for runs on many machines. It needs the extra `fleet`."""

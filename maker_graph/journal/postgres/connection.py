@@ -1,4 +1,4 @@
-"""A connection to the database of journals: made again when it was lost, and what its errors mean for a run."""
+"""The connection to a database of journals. It is made again after it was lost, and its errors become errors about the run."""
 
 import re
 import threading
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HOST = r"(?:[\w.%~-]*|\[[\da-fA-F:.%]+\])(?::\d*)?"
 _ADDRESS = re.compile(rf"(postgres(?:ql)?)://(?:([^@/?#\s]*)@)?({_HOST}(?:,{_HOST})*)(/[^?#\s]*)?(\?\S*)?", re.ASCII)
-"""Of an address: scheme, user and password, hosts with their ports, database, and what else is asked for."""
+"""The parts of an address: scheme, user and password, hosts with their ports, database, and parameters."""
 
 _UNLESS_SAID = {
     "application_name": "maker-graph",
@@ -28,8 +28,10 @@ _UNLESS_SAID = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-"""How a connection is made, unless the address says otherwise, and how long it is waited for (seconds; the last is in
-milliseconds). Without these a machine that is cut off waits for a quarter of an hour."""
+"""How a connection is made, unless the address says otherwise. Times are in seconds, the last one in milliseconds.
+
+Without these settings a machine that is cut off from the network waits for a quarter of an hour.
+"""
 
 _SESSION = """
 SELECT set_config(s.name, w.value, false) FROM (VALUES
@@ -39,13 +41,16 @@ SELECT set_config(s.name, w.value, false) FROM (VALUES
 JOIN pg_catalog.pg_settings AS s ON s.name = w.name
 WHERE s.source <> 'client' AND NOT (s.name = 'synchronous_commit' AND s.setting <> 'off')
 """
-"""How the server is to treat a connection, unless the address says otherwise. A commit waits for the disk, also where a
-database or a role is set up not to. A statement sees all that was committed before it: its conditions keep owners apart. A
-process that sleeps within a transaction keeps others waiting for a minute at most, and a machine that is gone leaves no
-connection behind."""
+"""How the server shall treat a connection, unless the address says otherwise.
+
+- A commit waits for the disk, even if the database or the role is set up otherwise.
+- A statement sees everything that was committed before it, because its conditions keep owners apart.
+- A process that sleeps within a transaction keeps others waiting for a minute at most.
+- A machine that is gone leaves no connection behind.
+"""
 
 _THERE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'maker_graph' AND tablename = 'form'"
-"""Whether the tables are there: read from the catalogue; to_regclass may remember for a whole transaction what was not."""
+"""Whether the tables exist. It reads the catalogue, because within a transaction to_regclass may return an old result."""
 
 _WRONG = {
     r'database ".*" does not exist': "create the database, or give another address",
@@ -58,18 +63,20 @@ _WRONG = {
     "failed to resolve host": "give the right host",
     "could not translate host name": "give the right host",
 }
-"""What to do about an address that is wrong, by what Postgres, or its client, says when a first connection is refused. Where
-there was one before, the address is right, and the network or the server is not."""
+"""What Postgres or its client says if a first connection is refused -> what to do about the address.
+
+If there was a connection before, the address is right, and the network or the server is the cause.
+"""
 
 _LOCK = 5_061_776_170_231
-"""Of who makes the tables; the number means nothing."""
+"""The advisory lock of a process that makes the tables. The number means nothing."""
 
 
 def see_address(address: str) -> str:
-    """Return the address of a database of journals.
+    """Return `address`, if it has the form of an address of Postgres.
 
     Raises:
-        UsageError: it is not an address. The text does not repeat it, because it may hold a password.
+        UsageError: it has not. The text does not repeat it, because it may hold a password.
     """
     if _ADDRESS.fullmatch(address) is None:
         raise UsageError(
@@ -80,7 +87,7 @@ def see_address(address: str) -> str:
 
 
 def shown(address: str) -> str:
-    """Return an address as it may be shown: without a password, and without what else it asks for.
+    """Return an address in a form that may be shown: without password and parameters.
 
     >>> shown("postgresql://me:secret@db.example:5433/runs?sslmode=require")
     'postgresql://me@db.example:5433/runs'
@@ -94,7 +101,7 @@ def shown(address: str) -> str:
 
 
 def without_password(address: str) -> str:
-    """Return an address that leads to the same database, for who has the password.
+    """Return the address without its password. Whoever knows the password can connect with it.
 
     >>> without_password("postgresql://me:secret@db.example/runs?sslmode=require&password=secret")
     'postgresql://me@db.example/runs?sslmode=require'
@@ -106,24 +113,26 @@ def without_password(address: str) -> str:
 
 
 NOT_AGAIN = 1.0
-"""Seconds. Where it took longer than this to see that no connection can be made, none is tried for so long: who ends because of
-it writes several last things, and would wait for each of them anew."""
+"""If an attempt to connect fails after more than this many seconds, no other one is made for this many seconds.
+
+A process that ends because of the failure writes several last things. It would wait for each of them.
+"""
 
 
 class Connection:
-    """A connection that is made when it is first used, and again after it was lost; each statement is a transaction.
+    """A connection that is made at its first use, and made again after it was lost. Each statement is a transaction.
 
-    It may be used by several threads, one statement at a time.
+    Several threads may use it, one statement at a time.
 
     Attributes:
-        address: of the database.
+        address: the address of the database.
     """
 
     def __init__(self, address: str, *, silence: float = SILENCE) -> None:
-        """Take the address of a database. Nothing is connected yet.
+        """Prepare a connection. It is made at its first use.
 
         Args:
-            address: of the database.
+            address: the address of the database.
             silence: seconds after which a server that does not answer is out of reach.
 
         Raises:
@@ -141,12 +150,14 @@ class Connection:
         self._using = threading.RLock()
 
     def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Return what a statement gives that may be done twice: it is done again if the connection was lost.
+        """Execute a statement and return its rows. If the connection is lost, the statement is executed again.
+
+        So it must be a statement that may be executed twice.
 
         Raises:
             OutOfReach: the database cannot be reached.
             LimitReached: the database takes no writes.
-            UnusableRun: it has no journals, or those of a newer maker_graph.
+            UnusableRun: the database has no journals, or those of a newer maker_graph.
         """
         try:
             return self.once(statement, values)
@@ -156,17 +167,17 @@ class Connection:
             return self.once(statement, values)
 
     def row(self, statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
-        """Return the first row of a statement; None if it has none. See `rows`."""
+        """Execute a statement and return its first row; None if there is none. See `rows`."""
         found = self.rows(statement, values)
         return found[0] if found else None
 
     def once(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Return what a statement gives, which is done once.
+        """Execute a statement once and return its rows.
 
         Raises:
-            OutOfReach: the database cannot be reached, or the connection was lost. The statement may have been done or not.
+            OutOfReach: the database cannot be reached, or the connection was lost. Then the statement may have been executed.
         """
-        prepare = None if self._prepares and not self._within else False  # None: psycopg prepares what is done often
+        prepare = None if self._prepares and not self._within else False  # None: psycopg prepares statements that come often
         with self._using, self._errors():
             db = self._open()
             with no_longer_than(self._silence, db.fileno()):
@@ -174,10 +185,10 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all that is done within at once, or nothing of it.
+        """Execute the statements of the block as one transaction.
 
         Raises:
-            OutOfReach: the database cannot be reached, or the connection was lost. It may have been done or not.
+            OutOfReach: the database cannot be reached, or the connection was lost. The transaction may have been committed.
         """
         with self._using, self._errors(), self._open().transaction():
             self._within = True
@@ -187,11 +198,11 @@ class Connection:
                 self._within = False
 
     def prepare(self) -> None:
-        """Make the tables, if they are not there; many may do so at once.
+        """Make the tables, if they do not exist. Many processes may do so at once.
 
         Raises:
             UsageError: the encoding of the database is not UTF-8.
-            UnusableRun: a newer maker_graph made them.
+            UnusableRun: a newer maker_graph made the tables.
         """
         with self._using, self._errors():
             db = self._open()
@@ -206,7 +217,7 @@ class Connection:
                     db.execute(TABLES)
 
     def see_tables(self) -> None:
-        """See that there are journals.
+        """Make sure that the tables exist.
 
         Raises:
             UnusableRun: the tables are missing, or a newer maker_graph made them.
@@ -216,7 +227,7 @@ class Connection:
                 raise UnusableRun(f"There is no journal at {shown(self.address)}: maker-graph run --journal makes one.")
 
     def close(self) -> None:
-        """Close it; it is opened again if it is used again."""
+        """Close the connection. It is made again if it is used again."""
         self._let_go()
 
     def _let_go(self) -> None:
@@ -256,7 +267,7 @@ class Connection:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Say what errors of the database mean for a run; a connection that was lost is let go of."""
+        """Turn errors of the database into errors about the run. A connection that was lost is closed."""
         import psycopg  # noqa: PLC0415
 
         try:
@@ -291,7 +302,7 @@ class Connection:
 
 
 def _conninfo(address: str) -> str:
-    """Return how a connection is made.
+    """Return the connection string for an address.
 
     Raises:
         UsageError: the address cannot be read.
@@ -304,18 +315,17 @@ def _conninfo(address: str) -> str:
     except ProgrammingError:
         raise UsageError(
             f"The address of the journal at {shown(address)} cannot be read: in user and password write %40 for @ and "
-            f"%25 for %, "
-            "and what follows ? must be what Postgres knows, like sslmode=require."
+            "%25 for %, and after ? give only parameters that Postgres knows, such as sslmode=require."
         ) from None
     return make_conninfo("", **{**_UNLESS_SAID, **said, "client_encoding": "utf8"})
 
 
 class StandingConnection(Connection):
-    """A connection that several use in turn: it stays open when one of them closes it."""
+    """A connection that several users share in turn. It stays open when one of them closes it."""
 
     def close(self) -> None:
-        """Leave it open for the others."""
+        """Do nothing, because others may use the connection."""
 
     def end(self) -> None:
-        """Close it; it is opened again if it is used again."""
+        """Close the connection. It is made again if it is used again."""
         self._let_go()

@@ -1,7 +1,7 @@
 """Fleets in a database of journals: many runs that share a purse, a rate and workers.
 
-A fleet and its workers are rows beside the runs. What may be lost or doubled stands in the journals of the runs alone: here is
-what a worker needs to find the runs that nobody works on, and what a person asks about all of them.
+A fleet and its workers have rows of their own beside the runs. By them, a worker finds the runs that nobody works on, and a
+person sees how all of them stand. Whatever must not be lost or doubled is in the journals of the runs only.
 """
 
 import re
@@ -16,20 +16,20 @@ from maker_graph.journal.postgres.connection import Connection, shown
 from maker_graph.journal.postgres.purse import REFILLED
 
 GOES_ON = ("open", "interrupted", "provider", "at work")
-"""States of runs that a worker goes on with; in any other one a run is done, or waits for a person or for a higher limit."""
+"""The states of runs with which a worker goes on. In any other state a run is done, or waits for a person or a higher limit."""
 
 
 MOST_CALLS = 2**63 - 1
-"""Calls of a fleet at most: the database counts no further."""
+"""The highest limit on calls, because the database cannot count further."""
 
 MOST_RPM = 1e9
-"""Requests a minute of a fleet at most: faster is no limit."""
+"""The highest limit on requests per minute. A higher one would limit nothing."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,57}")
 
 
 def see_name(fleet: str) -> None:
-    """See that a fleet can have this name.
+    """Make sure that a fleet can have this name.
 
     Raises:
         UsageError: it cannot.
@@ -37,8 +37,7 @@ def see_name(fleet: str) -> None:
     if not _NAME.fullmatch(fleet):
         raise UsageError(
             f"{fleet!r} is not a name for a fleet: use at most 58 letters, digits, dots, dashes and underscores, and "
-            f"begin with a "
-            "letter or a digit."
+            "begin with a letter or a digit."
         )
 
 
@@ -56,18 +55,18 @@ class Limits(NamedTuple):
     rpm: float | None = None
 
     def see(self) -> None:
-        """See that the database can keep them, and that a worker can keep to them.
+        """Make sure that each limit is in range.
 
         Raises:
-            UsageError: it cannot.
+            UsageError: one is not.
         """
         if self.max_calls is not None and not 0 <= self.max_calls <= MOST_CALLS:
-            raise UsageError(f"--max-calls is 0 to {MOST_CALLS:,}, not {self.max_calls:,}. Leave it out for no limit.")
+            raise UsageError(f"--max-calls must be 0 to {MOST_CALLS:,}, not {self.max_calls:,}. Leave it out for no limit.")
         if self.max_cost is not None and not (isfinite(self.max_cost) and self.max_cost >= 0):
-            raise UsageError(f"--max-cost is a number of USD from 0, not {self.max_cost}. Leave it out for no limit.")
+            raise UsageError(f"--max-cost must be a number of USD from 0, not {self.max_cost}. Leave it out for no limit.")
         if self.rpm is not None and not 0 < self.rpm <= MOST_RPM:
             raise UsageError(
-                f"--rpm is a number of requests above 0, at most {MOST_RPM:,.0f}, not {self.rpm}. Leave it out for no limit."
+                f"--rpm must be a number above 0 and at most {MOST_RPM:,.0f}, not {self.rpm}. Leave it out for no limit."
             )
 
 
@@ -75,12 +74,12 @@ class FoundFleet(NamedTuple):
     """A fleet that was found in a database.
 
     Attributes:
-        submission: what was asked for, as it was written.
+        submission: the text of its submission.
         limits: what its runs may do together.
-        calls: that were taken from its purse: made, or granted to a run that is at work.
+        calls: how many calls were taken from its purse: calls that were made, and calls granted to a run that is at work.
         cost: the same in USD.
-        shut_until: when its provider may be asked again, if it said so and that is yet to come.
-        shut_why: what it said.
+        shut_until: the time until which the provider must not be asked; None if it may be asked now.
+        shut_why: what the provider said.
     """
 
     submission: str
@@ -96,12 +95,12 @@ class StateOfRuns(NamedTuple):
 
     Attributes:
         state: a word of `run/session.py`, or "open" if no worker has begun.
-        runs: how many there are.
-        steps: that they have committed.
-        total: steps of their tasks; None if one of them does not know.
-        samples: replies.
-        calls: requests that were made, or may have been.
-        cost: USD that were spent, or may have been.
+        runs: how many runs.
+        steps: how many steps they have committed.
+        total: the steps of their tasks; None if one of the tasks does not know.
+        samples: how many replies.
+        calls: requests that were made or may have been made.
+        cost: USD that were spent or may have been spent.
     """
 
     state: str
@@ -117,9 +116,9 @@ class Waiting(NamedTuple):
     """A run that no worker can go on with by itself.
 
     Attributes:
-        name: of the run.
+        name: the name of the run.
         state: a word of `run/session.py`.
-        said: what its last session said, as it was written.
+        said: the message of its last session.
     """
 
     name: str
@@ -131,9 +130,9 @@ class Worker(NamedTuple):
     """A worker of a fleet.
 
     Attributes:
-        name: of the worker.
-        silent: seconds since it was last heard.
-        lives: whether it was heard within its lease.
+        name: the name of the worker.
+        silent: seconds since its last sign of life.
+        lives: whether its lease has not ended.
     """
 
     name: str
@@ -145,16 +144,16 @@ class Fleet:
     """A fleet in a database: its runs and its workers."""
 
     def __init__(self, connection: Connection, name: str) -> None:
-        """Take the name of a fleet, which need not exist yet."""
+        """Name a fleet, which need not exist yet."""
         self.name = name
         self._db = connection
 
     def make(self, submission: str, limits: Limits) -> bool:
-        """Make it; return whether it was not there before. To be called within a transaction."""
+        """Make the fleet, and return True; False if it exists already. It must be called within a transaction."""
         return bool(self._db.once(_MAKE, {"fleet": self.name, "submission": submission, **limits._asdict()}))
 
     def found(self) -> FoundFleet:
-        """Return what is known of it.
+        """Return the fleet as it is now.
 
         Raises:
             UsageError: no fleet can have this name.
@@ -170,72 +169,72 @@ class Fleet:
         return FoundFleet(submission, Limits(max_calls, max_cost, rpm), *rest)
 
     def limit(self, limits: Limits) -> None:
-        """Let its runs do so much together from now on."""
+        """Change the limits of the fleet."""
         self._db.once(_LIMIT, {"fleet": self.name, **limits._asdict()})
 
     def reopen(self, states: Sequence[str]) -> int:
-        """Open the runs that are in these states to workers again; return how many there were."""
+        """Open the runs in these states to workers again. Return how many there were."""
         return len(self._db.once(_REOPEN, {"fleet": self.name, "states": list(states)}))
 
     def refilled(self) -> int:
-        """Open the runs that stopped because the purse was empty, if others gave something back since; return how many."""
+        """Open the runs that stopped because the purse was empty, if others have given something back. Return how many."""
         return len(self._db.rows(REFILLED, {"fleet": self.name}))
 
     def fail(self, run: str, said: str) -> None:
-        """Say that no worker can go on with a run, unless one is at work on it; `said` is what its session says."""
+        """Mark a run as failed, unless a worker is at work on it. `said` is the message for its session."""
         self._db.rows(_FAIL, {"run": run, "said": said, "states": list(GOES_ON)})
 
     def settings(self) -> list[tuple[str, str]]:
-        """Return its runs in order: of each its name, and what it was asked for as it was written."""
+        """Return the name and the text of the settings of each run, in order."""
         return [(name, settings) for name, settings in self._db.rows(_SETTINGS, {"fleet": self.name})]
 
     def by_state(self) -> list[StateOfRuns]:
-        """Return its runs by state."""
+        """Return the figures of the runs, by state."""
         return [StateOfRuns(*row) for row in self._db.rows(_BY_STATE, {"fleet": self.name})]
 
     def open_runs(self, most: int) -> list[str]:
-        """Return in order the runs that can go on and have no living owner, at most this many."""
+        """Return the names of at most `most` runs that can go on and have no living owner, in order."""
         values = {"fleet": self.name, "states": list(GOES_ON), "most": most}
         return [name for (name,) in self._db.rows(_OPEN, values)]
 
     def waiting(self, most: int) -> list[Waiting]:
-        """Return in order the runs that no worker can go on with by itself, at most this many."""
+        """Return at most `most` runs with which no worker can go on by itself, in order."""
         values = {"fleet": self.name, "states": [*GOES_ON, "done"], "most": most}
         return [Waiting(*row) for row in self._db.rows(_WAITING, values)]
 
     def beat(self, worker: str, lease: float) -> None:
-        """Say that a worker lives; who has not said so for `lease` seconds is taken for dead.
+        """Record a sign of life of a worker. Without one for `lease` seconds, the worker counts as dead.
 
         Raises:
-            UnusableRun: there is no such fleet any more.
+            UnusableRun: the fleet does not exist any more.
         """
         if not self._db.rows(_BEAT, {"worker": worker, "fleet": self.name, "lease": lease}):
-            self.found()  # says so
+            self.found()  # raises the error
 
     def gone(self, worker: str) -> None:
-        """Say that a worker has ended."""
+        """Record that a worker has ended."""
         self._db.rows(_GONE, {"worker": worker})
 
     def workers(self) -> list[Worker]:
-        """Return its workers, those that were heard last first."""
+        """Return the workers. The one with the latest sign of life comes first."""
         return [Worker(*row) for row in self._db.rows(_WORKERS, {"fleet": self.name})]
 
     @contextmanager
     def alone(self, lease: float) -> Iterator[bool]:
-        """Yield whether this process alone may do the work of the block for this fleet.
+        """Yield True if this process may do the work of the block; False if another one is doing it for this fleet.
 
         Raises:
             OutOfReach: the database cannot be reached.
         """
         done = False
-        with closing(Connection(self._db.address)) as lock:  # what is done within is not one transaction
+        with closing(Connection(self._db.address)) as lock:  # a connection of its own, because the block is not one transaction
             try:
                 with lock.transaction():
                     lock.once(_LETS_GO, {"lease": f"{lease * 1000:.0f}"})
                     yield bool(lock.once(_ALONE, {"fleet": self.name})[0][0])
                     done = True
             except OutOfReach:
-                if not done:  # else it was let go of before its end
+                if not done:  # after the block, only the lock was lost, and earlier than it should have been
                     raise
 
 

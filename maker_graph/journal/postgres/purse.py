@@ -1,29 +1,29 @@
 """The purse of a fleet: what its runs may spend together, and how they take it.
 
-- A run takes calls and USD from the purse before it makes calls, in portions, and no more than the limits leave (`GRANT`).
-- What a run was granted is never less than what it has spent, reserved and left unsettled. What its owner books beyond that is
-  charged to the purse in the statement that books it, whatever the limits say: calls that cost more than was estimated.
-- `calls` and `cost` of the fleet are the sums of what its runs were granted: the purse is never below what was really called.
-- What was granted and not used goes back when the end of the run is said (`SAY`), whoever had taken it. Workers then open the
-  runs again that had found the purse empty (`REFILLED`).
+- Before a run makes calls, it takes calls and USD from the purse, in portions. It gets no more than the limits leave (`GRANT`).
+- The grant of a run is never less than what it has spent, reserved and left unsettled. If calls cost more than was estimated,
+  the owner books more than the grant. The same statement charges the difference to the purse, whatever the limits say.
+- `calls` and `cost` of the fleet are the sums of the grants of its runs. So they are never less than what was really spent.
+- When a session ends (`SAY`), what was granted and not used goes back to the purse. Workers then open the runs again that had
+  found the purse empty (`REFILLED`).
 
-Nobody but its owner changes what is left of the grant of a run. A statement locks the row of the run before that of the fleet.
+Only the owner of a run changes what is left of its grant. A statement locks the row of the run before the row of the fleet.
 """
 
 from maker_graph.journal.postgres.schema import STANDING
 
 CALLS_AT_ONCE = 100
-"""Calls that a run takes at once, while the purse has many times as much."""
+"""How many calls a run takes at once, as long as the purse has many times as much."""
 
 TIMES = 10
-"""A run takes this many times the USD that it needs, as long as the purse is far from empty."""
+"""A run takes this many times the USD that it needs now, as long as the purse is far from empty."""
 
 PART = 8
-"""A portion is at most what is left divided by this, so that near the end little stays with runs that do not need it."""
+"""A portion is at most the rest of the purse divided by this. So near the end, little stays with runs that do not need it."""
 
 EMPTY = (
-    "The purse that this run shares with the others of its fleet is empty: submit the fleet again with a higher --max-cost or "
-    "--max-calls, and go on."
+    "The purse that this run shares with the other runs of its fleet is empty: submit the fleet again with a higher --max-cost "
+    "or --max-calls, and go on."
 )
 
 GRANT = f"""
@@ -47,8 +47,11 @@ paid AS (
 UPDATE maker_graph.runs AS r SET granted_calls = r.granted_calls + paid.calls, granted_cost = r.granted_cost + paid.cost
 FROM mine, paid WHERE r.number = mine.number RETURNING {STANDING}
 """
-"""Take `calls`, `cost` and some more from the purse for this run, or what is left; nothing if that is less than the least. One
-that arrives late, when the run is done, takes nothing, because it would never be given back."""
+"""Take `calls`, `cost` and some more from the purse for this run, or the rest of the purse.
+
+It takes nothing if the rest is less than the least. It also takes nothing if it arrives late, when the run is done, because
+nobody would give it back.
+"""
 
 SAY = f"""
 WITH mine AS (
@@ -64,8 +67,10 @@ UPDATE maker_graph.runs AS r SET state = %(state)s, said = %(said)s, granted_cal
   dry_calls = %(dry_calls)s::bigint - mine.calls, dry_cost = %(dry_cost)s::float8 - mine.cost
 FROM mine WHERE r.number = mine.number RETURNING {STANDING}
 """
-"""Say how the owner's session stands; what was granted to it and not used goes back to the purse in the same statement.
-A run that ends because the purse was empty keeps how much others had taken from it then (`dry_calls`, `dry_cost`)."""
+"""Record the state of the owner's session, and give back what was granted and not used, in one statement.
+
+If a run ends because the purse was empty, it records how much the other runs had taken (`dry_calls`, `dry_cost`).
+"""
 
 TAKEN = "SELECT calls, cost FROM maker_graph.fleets WHERE name = %(fleet)s"
 
@@ -74,5 +79,8 @@ UPDATE maker_graph.runs AS r SET state = 'open', dry_calls = NULL, dry_cost = NU
 WHERE f.name = %(fleet)s AND r.fleet = f.name AND r.state = 'limit' AND (f.calls < r.dry_calls OR f.cost < r.dry_cost - 1e-9)
 RETURNING 1
 """
-"""Open the runs again that stopped because the purse was empty, if others have given something back since. Each time a run
-stops so, less was taken than the time before, and never less than what was called: so it is not opened for ever."""
+"""Open the runs again that stopped because the purse was empty, if others have given something back.
+
+Each time a run stops in this way, less had been taken than the time before, and never less than what was really spent. So it is
+not opened again for ever.
+"""

@@ -1,11 +1,10 @@
-"""The rate of a fleet: how fast its workers may ask together, and when they all wait.
+"""The rate of a fleet: how fast its workers may ask the provider together, and when all of them wait.
 
-Each call has a slot, a point in time, and slots stand so far apart that they keep to the rate. Workers take them from the row
-of the fleet: as many as they have callers, and only of the time that is near. A slot that nobody took in time is gone, so that
-no burst follows a pause. What one worker learns of the provider, that it asks to wait or does not answer, stands in the same
-row.
+Each call needs a slot, which is a point in time. Slots are far enough apart to keep to the rate. A worker takes slots from the
+row of the fleet: as many as it has callers, and only slots of the near future. A slot that nobody took in time is lost, so that no
+burst follows a pause. If the provider asks one worker to wait, or does not answer it, this is recorded in the same row.
 
-The clock of the database rules.
+All times are those of the database's clock.
 """
 
 from typing import NamedTuple
@@ -14,32 +13,32 @@ from maker_graph.errors import UnusableRun
 from maker_graph.journal.postgres.connection import Connection, shown
 
 AHEAD = 0.4
-"""Slots are taken at most this many seconds ahead, because a slot that is taken cannot be delayed by a later wait."""
+"""Slots are taken at most this many seconds ahead, because the provider may ask to wait, and taken slots do not move."""
 
 LEAD = 0.02
-"""A slot that is taken is at least this many seconds ahead, because it takes a while to reach its caller."""
+"""A slot is at least this many seconds ahead when it is taken, because it takes a while to reach its caller."""
 
 SPACING = 1.03
-"""Slots are this many times as far apart as the rate says, which leaves room for a late caller (`LATE`)."""
+"""Slots are this many times as far apart as the rate asks for. This leaves room for a late caller (`LATE`)."""
 
 LATE = 0.02
-"""A slot may be used up to this many seconds late. The rate is still kept over each second and longer."""
+"""A slot may be used up to this many seconds late. The rate is still kept in each second, and in longer times."""
 
 PROBING = 5.0
-"""In an outage one call tries for all. For this many seconds no other call is made, unless its result is known."""
+"""In an outage one call tries for all workers. No other call is made for this many seconds, unless its result is known."""
 
 
 class Lease(NamedTuple):
-    """Slots that were taken, and how the provider stands.
+    """Slots that were taken, and the state of the provider.
 
     Attributes:
-        slots: when each call may be made, in seconds of the clock of the database.
-        limited: whether there is a rate; without one no slot is needed.
-        wait: seconds after which more slots can be taken; 0 if all were taken that were wanted.
-        shut: seconds for which nobody may ask, as far as is known.
-        times: how often it was shut in a row.
+        slots: when each call may be made, in seconds of the database's clock.
+        limited: whether there is a rate. Without one, calls need no slots.
+        wait: seconds after which more slots can be taken; 0 if as many were taken as were wanted.
+        shut: seconds for which nobody may ask the provider.
+        times: how often in a row the provider asked to wait.
         down: whether the provider does not answer.
-        why: what it said.
+        why: what the provider said.
     """
 
     slots: list[float]
@@ -55,23 +54,23 @@ class Rate:
     """The rate of a fleet in a database."""
 
     def __init__(self, connection: Connection, fleet: str) -> None:
-        """Take the name of a fleet. The database is not asked yet."""
+        """Name a fleet. The database is not asked yet."""
         self._db, self._fleet = connection, fleet
 
     def clock(self) -> float:
-        """Return the time in the database, in seconds.
+        """Return the time of the database's clock, in seconds.
 
         Raises:
-            OutOfReach: it cannot be reached.
+            OutOfReach: the database cannot be reached.
         """
         return float(self._db.rows("SELECT extract(epoch FROM clock_timestamp())::float8")[0][0])
 
     def lease(self, wanted: int, lead: float = LEAD) -> Lease:
-        """Take at most this many slots, each at least `lead` seconds ahead.
+        """Take at most `wanted` slots, each at least `lead` seconds ahead.
 
         Raises:
             UnusableRun: there is no such fleet.
-            OutOfReach: the database cannot be reached, and the slots are lost if they were taken.
+            OutOfReach: the database cannot be reached. Slots that were taken are lost.
         """
         values = {"wanted": wanted, "ahead": max(AHEAD, lead), "lead": lead, "spacing": SPACING, "probing": PROBING}
         row = self._db.row(_LEASE, {"fleet": self._fleet, **values})
@@ -81,18 +80,18 @@ class Rate:
         return Lease([first + number * every for number in range(taken)], *rest)
 
     def shut(self, seconds: float, times: int, why: str, *, down: bool) -> None:
-        """Let no worker ask for this many seconds.
+        """Let no worker ask the provider for some time.
 
         Args:
-            seconds: to wait. An outage is another matter than a 429: it is as long as was said last, and not the longest.
-            times: how often the gate was shut in a row.
+            seconds: how long. In an outage (`down`), the last value counts. If the provider asks to wait, the longest counts.
+            times: how often in a row this happened.
             why: what the provider said.
-            down: whether it does not answer at all.
+            down: whether the provider does not answer at all.
         """
         self._db.rows(_SHUT, {"fleet": self._fleet, "seconds": seconds, "times": times, "why": why, "down": down})
 
     def open(self) -> None:
-        """Let everybody ask again: the provider has answered."""
+        """Let all workers ask again, because the provider has answered."""
         self._db.rows(_OPEN, {"fleet": self._fleet})
 
 
@@ -120,7 +119,7 @@ SELECT extract(epoch FROM first)::float8, every, taken, rpm IS NOT NULL,
   shut, shuts, down, coalesce(shut_why, '')
 FROM taken
 """
-"""If the next slot is farther ahead than any can be, the clock of the database was set back, or the rate was raised."""
+"""If the next slot is too far ahead, it is moved back: the clock of the database was set back, or the rate was raised."""
 
 _SHUT = """
 UPDATE maker_graph.fleets SET shuts = %(times)s, shut_why = %(why)s, down = %(down)s, shut_until = greatest(

@@ -1,7 +1,7 @@
 """Cuts a connection whose server is silent for too long.
 
-A server that was stopped, or a pooler that hangs, keeps its connections open and answers nothing. The network does not notice
-it, and psycopg has no time limit of its own for an answer.
+A server that was stopped, or a pooler that hangs, keeps its connections open and does not answer. The network does not notice
+that, and psycopg has no time limit for an answer.
 """
 
 import os
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 SILENCE = 60.0
-"""Seconds for which an answer is waited for."""
+"""How long to wait for an answer, in seconds."""
 
 _LOOKS = 0.25
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 class _Waits:
-    """The answers that are waited for just now, and a thread that looks after them: one for all connections of a process."""
+    """The answers that are awaited now, and the thread that watches them. A process has one, for all its connections."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class _Waits:
 
     @contextmanager
     def on(self, file: int, seconds: float) -> Iterator[None]:
-        """Shut the socket with this number if what is done within takes longer."""
+        """Shut the socket with the number `file` if the block takes longer than `seconds`."""
         with self._lock:
             self._until[file] = time.monotonic() + seconds
             begins, self._looks_in = self._looks_in != os.getpid(), os.getpid()  # a fork has no threads
@@ -43,7 +43,7 @@ class _Waits:
     def _look(self) -> None:
         while True:
             time.sleep(_LOOKS)
-            with self._lock:  # as long as it is held, nobody closes the socket, and its number is no other one's
+            with self._lock:  # while the lock is held, nobody closes the socket, so its number belongs to no other one
                 now = time.monotonic()
                 for file in [file for file, until in self._until.items() if until < now]:
                     del self._until[file]
@@ -64,10 +64,10 @@ _WAITS = _Waits()
 
 @contextmanager
 def no_longer_than(seconds: float, file: int) -> Iterator[None]:
-    """Wait for an answer on a socket, and shut the socket if that takes longer: then the answer is an error.
+    """Shut a socket if the block takes too long. Then whoever waits for an answer on it gets an error.
 
     Args:
-        seconds: how long.
+        seconds: how long the block may take.
         file: the number of the socket.
     """
     with _WAITS.on(file, seconds):

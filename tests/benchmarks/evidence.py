@@ -29,7 +29,9 @@ REAL, TINY, SIMULATED, NONE = "a real model", "the tiny model that ships", "a si
 TOP = """# Evidence
 
 This page is for those who want to check what the project claims. It shows what was measured, and with which command. The
-table gives one sentence for each section.
+[overview](#overview) has one sentence for each section.
+
+## How to read this page
 
 A program writes this page from the result files of the benchmarks (`python -m tests.benchmarks.evidence`). Only the figures of
 the last two sections were copied by hand. The commands run from the top of a checkout, and replace the committed result file.
@@ -39,8 +41,8 @@ To compare, give another file to `--out`.
 
 - *A real model*: a language model that somebody else trained. What is measured holds for this model, this prompt and these
   questions.
-- *The tiny model that ships*: a transformer that was trained for this project. Nobody wrote its errors down, but nothing
-  follows from them about other models.
+- *The tiny model that ships*: a transformer that was trained for this project. It makes errors of its own, but nothing follows
+  from them about other models.
 - *A simulated model*: its error rate is an assumption. The section shows what the method and the code make of such errors,
   and is no evidence about any real model. Its settings stand in brackets, as `--model` takes them: `error=.1` means that one
   valid sample in ten is wrong, `rho` is the correlation, and `flagged` the share of samples with a red flag.
@@ -62,6 +64,8 @@ The [glossary](glossary.md) explains the other words.
 
 **Times** were measured on machines with two cores that did other work as well. They vary by a fifth or more from one run to
 the next.
+
+## Overview
 """
 
 

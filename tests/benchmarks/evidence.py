@@ -29,32 +29,43 @@ REAL, TINY, SIMULATED, NONE = "a real model", "the tiny model that ships", "a si
 TOP = """# Evidence
 
 This page is for those who want to check what the project claims. It shows what was measured, and with which command. The
-table gives one sentence for each section.
+[overview](#overview) has one sentence for each section.
 
-The page is written from the result files of the benchmarks (`python -m tests.benchmarks.evidence`). Only the figures of the
-last two sections were copied by hand. The commands run from the top of a checkout, and replace the committed result file:
-give another file to `--out` to compare.
+## How to read this page
+
+A program writes this page from the result files of the benchmarks (`python -m tests.benchmarks.evidence`). Only the figures of
+the last two sections were copied by hand. The commands run from the top of a checkout, and replace the committed result file.
+To compare, give another file to `--out`.
 
 **What counts as evidence about a model.** A section says which model was asked.
 
 - *A real model*: a language model that somebody else trained. What is measured holds for this model, this prompt and these
   questions.
-- *The tiny model that ships*: a transformer that was trained for this project. Nobody wrote its errors down, but nothing
-  follows from them about other models.
+- *The tiny model that ships*: a transformer that was trained for this project. It makes errors of its own, but nothing follows
+  from them about other models.
 - *A simulated model*: its error rate is an assumption. The section shows what the method and the code make of such errors,
-  and is no evidence about any real model.
+  and is no evidence about any real model. Its settings stand in brackets, as `--model` takes them: `error=.1` means that one
+  valid sample in ten is wrong, `rho` is the correlation, and `flagged` the share of samples with a red flag.
 - *No model*: formulas, or the code alone.
 
-**Words.** A *sample* is one reply of a model, and without a *red flag* it is a vote. *A lead of 3*, or *ahead by 3*, decides
-once an answer has 3 votes more than any other. *Ahead by 3 within 5* gives up if no answer can still win within 5 votes. *5 of
-5*, or *ahead by 5 within 5*, decides only if five votes agree. *Confirmed by 3 of 4* decides if 3 of the next 4 votes agree
-with the first. k is the lead. A vote that gives up *passes* the question on, and somebody else must answer it, such as a
-better model or a person. So each table with such votes has two figures: how many questions are decided, and how many of these
-are wrong. An interval in brackets is a 95 % interval. *Correlation* says how much two samples of one question err together: 0
-is independence, 1 means that they are copies. The [glossary](glossary.md) explains the other words.
+**Words.** maker_graph asks a model several times, and the replies vote.
 
-Times were measured on machines with two cores that did other work as well. They vary by a fifth or more from one run to the
-next.
+- A *sample* is one reply of a model. If it has a *red flag*, it is discarded. Otherwise it is a vote.
+- *Ahead by 3*, or *a lead of 3*, decides once an answer has 3 votes more than any other. k is the lead.
+- *Ahead by 3 within 5* does the same, but gives up if no answer can still win within 5 votes.
+- *5 of 5*, or *ahead by 5 within 5*, decides only if five votes agree.
+- *Confirmed by 3 of 4* decides if 3 of the next 4 votes agree with the first.
+- A vote that gives up *passes* the question on, and somebody else must answer it, such as a better model or a person. So each
+  table with such votes has two figures: how many questions are decided, and how many of these are wrong.
+- *Correlation* says how much two samples of one question err together: 0 is independence, 1 means that they are copies.
+- An interval in brackets is a 95 % interval.
+
+The [glossary](glossary.md) explains the other words.
+
+**Times** were measured on machines with two cores that did other work as well. They vary by a fifth or more from one run to
+the next.
+
+## Overview
 """
 
 
@@ -90,10 +101,12 @@ class Section(NamedTuple):
     def text(self) -> str:
         """Return the section as Markdown."""
         command = self.command or command_of(self.benchmark or self.file, self.file)
-        name = Path(self.more.removesuffix("/README.md")).stem.replace("_", " ")
-        more = f" More: [{name}]({self.more})." if self.more else ""
+        page = Path(self.more.removesuffix("/README.md")).stem.replace("_", " ")
+        more = f" More: [{page}]({self.more})." if self.more else ""
         found = self.found()
-        model = f" ({found['model']})" if isinstance(found, dict) and "model" in found else ""
+        name = found.get("model", "") if isinstance(found, dict) else ""
+        settings = f"`sim:{name.removeprefix('sim:')}`" if "=" in name else name
+        model = f" ({settings})" if name else ""
         head = [
             f"### {self.title}",
             textwrap.fill(f"{self.measured}{more}", WIDTH),
@@ -124,16 +137,18 @@ SECTIONS: dict[str, list[Section]] = {
             "Rules of voting, on votes of real models",
             "real_votes",
             REAL,
-            "Many samples of each question were drawn beforehand. Each rule of voting then gets these samples "
-            "in random order, many times. Majorities and three other rules from the literature are among the rules. The "
-            "questions are grade-school maths (GPT-4o mini), dates in five forms and assertions of unittest (both Gemma 3 with "
-            "270 million weights). The answers on maths were recorded by the authors of ConSol (arXiv 2503.17587) and are not "
-            "part of this project, so that table cannot be made again from this checkout. Some of their labels are wrong. "
-            "`large.jsonl` and `small.jsonl` in the command stand for files of votes. To measure on votes of your own, write "
-            "them in the form that [planning](planning.md#labelled-steps) shows. The other votes, with what was asked, are in "
-            "[`tests/data/real_votes`](../tests/data/real_votes/README.md). A red-flagged sample counts as a sample. A "
+            "The questions are grade-school maths (asked of GPT-4o mini), dates in five forms, and assertions of unit "
+            "tests (both asked of Gemma 3 with 270 million weights). Many samples of each question were drawn beforehand. "
+            "Each rule of voting then gets these samples in random order, many times. `single` takes the first vote. "
+            "Adaptive-Consistency, early-stopping, ConSol mSPRT and agreement are rules from the literature, which "
+            "`tests/benchmarks/real_votes.py` names. A *plan by labels* chooses a rule on half of the questions, whose "
+            "right answers it sees, and is measured on the other half. A sample with a red flag counts as a sample. A "
             "rule that asks for more samples than there are takes all of them. Intervals are from a bootstrap over "
-            "questions.",
+            "questions. The answers on maths were recorded by the authors of ConSol (arXiv 2503.17587), and some of their "
+            "labels are wrong. They are not part of this project, so that table cannot be made again from this checkout. "
+            "The other votes, with what was asked, are in [`tests/data/real_votes`](../tests/data/real_votes/README.md). "
+            "`large.jsonl` and `small.jsonl` in the command stand for files of votes. To measure on votes of your own, "
+            "write them in the form that [planning](planning.md#labelled-steps) shows.",
             tables.rules,
             headlines.real_votes,
             more="planning.md",
@@ -142,8 +157,8 @@ SECTIONS: dict[str, list[Section]] = {
             "The same rules, on votes drawn at home",
             "real_votes_home",
             REAL,
-            "Gemma 3 with 270 million weights was asked 150 other dates with another prompt. It errs more "
-            "than in the section before, so what agreement is worth must be measured for each prompt.",
+            "Gemma 3 with 270 million weights was asked 150 other dates with another prompt. It errs more than in the "
+            "section before. So what agreement is worth must be measured for each prompt.",
             tables.rules,
             headlines.real_votes_home,
             command="python tests/benchmarks/real_votes.py tests/data/real_votes/dates150.jsonl:.8,.9 --seeds 30 --draws 300 "
@@ -154,8 +169,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Agreement at three temperatures, and what catches an error in unison",
             "real_model",
             REAL,
-            "The same 150 dates were asked at temperatures .1 (`cold`), .7 (`base`) and 1 (`hot`), in other "
-            "words (`variant2`), of another model (`second`), and as JSON without and with a schema.",
+            "The same 150 dates were asked again: at other temperatures, in other words, of another model, and as JSON "
+            "without and with a schema.",
             tables.home_model,
             headlines.real_model,
             more="real_model.md",
@@ -164,7 +179,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Word problems of two steps",
             "word_problems_real",
             REAL,
-            "Each step is voted on by a rule alone, or by a rule after a verifier has looked at the equation of each sample.",
+            "Each step is voted on in several ways. A rule alone sees all samples. *Verified* means that a verifier, "
+            "which is a program, first discards each sample whose equation it finds wrong. Without a rule after it, the "
+            "first sample that is left decides.",
             tables.steps_of_problems,
             headlines.word_problems_real,
             benchmark="word_problems",
@@ -174,7 +191,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Prices, by a small model",
             "curate_real",
             REAL,
-            "150 prices as shops write them, each asked 8 times. They are compared with a program that was written for prices.",
+            "150 prices, written as shops write them, were each asked 8 times. The votes are compared with price-parser, "
+            "a program for prices.",
             tables.real_prices,
             headlines.curate_real,
             more="curation.md",
@@ -183,9 +201,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Form apart from answer",
             "emit",
             f"{REAL}, and {SIMULATED}",
-            "A sample is one call that gives the answer in its form, or two: one that reasons and one that "
-            "writes the answer down. The four worlds of the simulated model differ in what a malformed reply "
-            "says about the answer.",
+            "A sample is one call that gives the answer in its form. Or it is two calls: one that reasons, and one that "
+            "writes the answer down. The simulated model was measured in four worlds. They differ in what a malformed "
+            "reply says about the answer.",
             tables.emitted,
             headlines.emit,
             more="emit.md",
@@ -194,7 +212,8 @@ SECTIONS: dict[str, list[Section]] = {
             "An agent that sorts messages",
             "agents",
             REAL,
-            "The model replies with one of four words. The agent's model calls are voted on by the middleware.",
+            "An agent sorts messages: its model replies with one of four words. The middleware votes on the agent's model "
+            "calls.",
             tables.agent_votes,
             headlines.agents,
             more="agents.md",
@@ -216,9 +235,9 @@ SECTIONS: dict[str, list[Section]] = {
             "A chain that goes wrong in silence",
             "chain",
             f"{TINY}; the stronger model is simulated",
-            "At the first step of 9 disks the tiny model takes the wrong way in half of its samples, by a "
-            "legal move. No check sees it. The same steps are decided by a lead, and by rules that pass what "
-            "is contested.",
+            "The tiny model solves the Towers of Hanoi. At the first step with 9 disks it takes the wrong way in half of "
+            "its samples, by a legal move, so no check sees it. The steps are voted on by a plain lead, and by rules that "
+            "pass contested steps.",
             tables.chain,
             headlines.chain,
             more="passing.md",
@@ -229,8 +248,8 @@ SECTIONS: dict[str, list[Section]] = {
             "The full length: 1,048,575 steps",
             "million",
             SIMULATED,
-            "Hanoi with 20 disks through the command line. The process is killed on the way and resumed. The "
-            "chance of success was written down before the run. Every attempt is listed.",
+            "The Towers of Hanoi with 20 disks are solved through the command line. The process is killed on the way and "
+            "resumed. The chance of success was written down before the run. Every attempt is listed.",
             tables.million,
             headlines.million,
         ),
@@ -238,8 +257,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Prices and addresses",
             "curate",
             SIMULATED,
-            "Two real tables whose right records are known. Each way is a run of all rows. Then 400 labelled "
-            "rows choose the rule for the others.",
+            "Records are made of two real tables whose right records are known. Each way is a run of all rows. In the "
+            "second table of each kind, 400 labelled rows choose the rule for the others.",
             tables.curated,
             headlines.curate,
             more="curation.md",
@@ -248,7 +267,8 @@ SECTIONS: dict[str, list[Section]] = {
             "A million rows",
             "curate_million",
             SIMULATED,
-            "A program answers most rows, and a model behind HTTP the others. The process is killed three times and resumed.",
+            "A program answers most rows, and a model behind HTTP answers the others. The process is killed three times "
+            "and resumed.",
             tables.million_rows,
             headlines.curate_million,
             more="curation.md",
@@ -257,8 +277,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Problems that are split",
             "decompose",
             SIMULATED,
-            "The more the model is given at once, the more often it errs. A problem is asked at once, or it is "
-            "split first, and every part is voted on.",
+            "The problems are products of two numbers, and lists of numbers to sort. The more the model is given at once, "
+            "the more often it errs. A problem is asked at once, or it is split first, and every part is voted on.",
             tables.decomposed,
             headlines.decompose,
         ),
@@ -266,9 +286,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Word problems of three steps",
             "word_problems",
             SIMULATED,
-            "The mistakes of the model are of one kind in each table: in the arithmetic, in setting up the "
-            "equation, or of both kinds and in unison. A verifier sees the first kind, and some of the "
-            "second.",
+            "Each table is for one kind of mistake: in the arithmetic, in setting up the equation, or half of each, and "
+            "on some steps in all samples (in unison). *Verified* means that a verifier first discards each sample whose "
+            "equation it finds wrong. It sees all mistakes in the arithmetic, and some in the set-up.",
             tables.simulated_problems,
             headlines.word_problems,
             more="verifying.md",
@@ -286,7 +306,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Tests of an application in a browser",
             "app_testing",
             SIMULATED,
-            "The model chooses what to press and judges what it sees, by single samples or by votes.",
+            "The model chooses what to press and judges what it sees, by single samples or by votes. A *mutant* is the "
+            "application with one fault. A *false alarm* is a scenario that fails although the application does what it "
+            "expects.",
             tables.applications,
             headlines.app_testing,
             more="../examples/app_testing/README.md",
@@ -295,9 +317,10 @@ SECTIONS: dict[str, list[Section]] = {
             "A migration of code",
             "migrate",
             SIMULATED,
-            "`%` formatting is rewritten, site by site. Each edit is run on values of all types that its "
-            "expressions can have. The check of the rule makes the same comparison, so the rows with it count "
-            "no wrong edit; they show what the check costs. The first row is another tool's automatic edits.",
+            "`%` formatting is rewritten in three packages, one place in the code (*site*) after the other. Each edit is "
+            "run on values of all types that its expressions can have. The check of the rule makes the same comparison. "
+            "So in the rows with the check no edit can count as wrong, and they show only what the check costs. The first "
+            "row is the automatic edits of another tool.",
             tables.migrated,
             headlines.migrate,
             more="migration.md",
@@ -306,9 +329,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Questions about a database",
             "sql_flow",
             SIMULATED,
-            "One agent with a tool, the most frequent answer of five such agents, and a state flow with and "
-            "without votes. Errors on one question are correlated in the first table and independent in the "
-            "second.",
+            "The tables compare one agent with a tool, the answer of at least three of five such agents, and a state flow "
+            "with and without votes. Errors on one question are correlated in the first table (rho = .4) and independent "
+            "in the second.",
             tables.flows,
             headlines.sql_flow,
             more="state_flow.md",
@@ -317,10 +340,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Time-outs that drop right answers",
             "timeouts",
             SIMULATED,
-            "If right answers take longer than wrong ones, a time-out drops more of the right ones, and the vote "
-            "errs more often. Do the plan and the certificate still hold, or does the run warn? *Holds* means "
-            "that the stated share of wrong decisions is not below the measured interval, and *flagged* that it is below "
-            "it and the run has warned.",
+            "If right answers take longer than wrong ones, a time-out drops more of the right ones, and the vote errs "
+            "more often. Do the plan and the certificate still state enough errors, or does the run warn? *Holds* means "
+            "that the stated share of wrong decisions is not below the measured interval.",
             tables.timeouts,
             headlines.timeouts,
         ),
@@ -328,9 +350,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Independent items",
             "items",
             SIMULATED,
-            "How many items are decided a second, in how much memory, and how many samples are drawn that were "
-            "not needed. *Program* items are answered by a program. Of the *stuck* ones, 74 get no reply that can "
-            "be read. *Rows* take 100 ms a reply.",
+            "The table shows how many items are decided a second, in how much memory, and whether more samples were drawn "
+            "than needed. *Program* items are answered by a program, and *voted* items by a model that takes no time. Of "
+            "the *stuck* ones, 74 get no reply that can be read. *Rows* take 100 ms a reply.",
             tables.many_items,
             headlines.items,
         ),
@@ -338,7 +360,8 @@ SECTIONS: dict[str, list[Section]] = {
             "A table that is cut into slices",
             "slices",
             NONE,
-            "A table is opened, it is cut into slices for a fleet, and one slice in the middle is opened as a worker does.",
+            "A table is opened. It is cut into slices for a fleet, which is many runs that several machines share. One "
+            "slice in the middle is opened as a worker opens it.",
             tables.cut_tables,
             headlines.slices,
             more="many_machines.md",
@@ -347,7 +370,8 @@ SECTIONS: dict[str, list[Section]] = {
             "A fleet that is sealed",
             "sealing",
             NONE,
-            "Finished shards are checked and replayed as one run, and their results are written in order. Then it is done once "
+            "A fleet is many runs in one database, and each of them works on a slice (*shard*) of the items. The finished "
+            "shards are checked and replayed as one run, and their results are written in order. Then it is done once "
             "more, with the report.",
             tables.sealed,
             headlines.sealing,
@@ -357,8 +381,9 @@ SECTIONS: dict[str, list[Section]] = {
             "One rate and one purse for all",
             "fleet_limits",
             NONE,
-            "Four processes share the limits of a fleet, and some are killed. The machine was busy. A window of much "
-            "less than a second can hold more requests than the rate says, because a request may be late by 20 ms.",
+            "Four processes share the limits of a fleet, and some are killed. The *purse* is the number of calls that all "
+            "of them together may make. The machine was busy. A window of much less than a second can hold more requests "
+            "than the rate says, because a request may be late by 20 ms.",
             tables.limits,
             headlines.limits,
             more="many_machines.md",
@@ -367,8 +392,8 @@ SECTIONS: dict[str, list[Section]] = {
             "A machine that is cut off",
             "partition",
             NONE,
-            "Two machines are two network namespaces. At a random moment the packets of the first one to Postgres are dropped, "
-            "and in half of the cases the second one takes over its run.",
+            "Two network namespaces stand for two machines. At a random moment the packets of the first one to Postgres "
+            "are dropped. In half of the cases the second one takes over its run.",
             tables.partitions,
             headlines.partition,
             more="many_machines.md",
@@ -377,9 +402,11 @@ SECTIONS: dict[str, list[Section]] = {
             "A fleet under fire",
             "fleet",
             SIMULATED,
-            "Workers that own runs are killed and stopped, and so is Postgres. At the end the journals are compared, vote by "
-            "vote, with those of a fleet that nobody harmed, and with what each worker had told before it died. The machine "
-            "was busy with other work; takeovers and speed were measured at a raised priority.",
+            "Workers that own runs are killed, or paused for some seconds, and Postgres is killed. DBOS and Ray are the "
+            "two engines that hand runs to workers; with Ray, the process that does this (the *driver*) is killed too. At "
+            "the end the journals are compared, vote by vote, with those of a fleet that nobody harmed, and with what "
+            "each worker had reported before it died. The machine was busy with other work. Takeovers and speed were "
+            "measured at a raised priority.",
             tables.fleet,
             headlines.fleet,
             more="many_machines.md",
@@ -399,8 +426,10 @@ SECTIONS: dict[str, list[Section]] = {
             "How many samples one core drives",
             "sizing",
             SIMULATED,
-            "Items with two votes each, 512 samples in flight. The time is processor time of the worker, so what else the "
-            "machine does hardly matters. `http` has the OpenAI client and HTTP between the worker and the model.",
+            "Items are voted on with two votes each, and 512 samples are in flight. `simulated` has the model in the "
+            "process of the worker. `http` has the OpenAI client and HTTP between the worker and the model. `chain` is "
+            "the Towers of Hanoi, one step after the other. The time is processor time of the worker, so other work of "
+            "the machine hardly matters.",
             tables.sizes,
             headlines.sizing,
             more="many_machines.md",
@@ -409,10 +438,9 @@ SECTIONS: dict[str, list[Section]] = {
             "A run in Postgres beside a run in a directory",
             "remote",
             SIMULATED,
-            "The same items are run with the journal in Postgres and in SQLite, in turns, on one machine that did "
-            "nothing else. "
-            "*Start and end* is a run of one step. *Resume* is a run of Hanoi that another machine brought to a step; the time "
-            "is from the start of a new process, which has nothing of the run, to its next commit.",
+            "The same items are run with the journal in Postgres and in SQLite, in turns, on one machine that did nothing "
+            "else. *Start and end* is a run of one step. *Resume* is for a run of Hanoi that another machine has brought "
+            "to a step. Its time is from the start of a new process, which has nothing of the run, to the next commit.",
             tables.remote,
             headlines.remote,
             more="many_machines.md",
@@ -421,9 +449,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Commits to Postgres",
             "journals",
             NONE,
-            "Steps are appended one at a time, and a hundred at once, over one and over several connections. Postgres "
-            "shares the "
-            "two cores with the writers.",
+            "Steps are appended one at a time, and a hundred at once, over one connection and over several. Postgres "
+            "shares the two cores with the writers.",
             tables.journals,
             headlines.journals,
             more="many_machines.md",
@@ -432,7 +459,7 @@ SECTIONS: dict[str, list[Section]] = {
             "What a journal in Postgres takes",
             "capacity",
             NONE,
-            "The decisions of a simulated run are committed one at a time, and many at once, as items are.",
+            "The decisions of a simulated run are committed one at a time, and many at once. Items are committed many at once.",
             tables.capacity,
             headlines.capacity,
             more="many_machines.md",
@@ -441,7 +468,7 @@ SECTIONS: dict[str, list[Section]] = {
             "What watching costs",
             "watch",
             SIMULATED,
-            "A run is watched in a browser and not watched, by turns.",
+            "A run is done again and again, by turns with and without a browser that watches it.",
             tables.watched,
             headlines.watch,
             more="watch.md",
@@ -452,10 +479,10 @@ SECTIONS: dict[str, list[Section]] = {
             "The table of the paper",
             "paper",
             NONE,
-            "The formulas (Eqs. 14 and 17 of the paper) give the k and the cost of 20 disks at a success of .95, for "
-            "each error "
-            "rate in the table of the paper's figure 6b. The published figure stands in brackets. `maker-graph plan --plot "
-            "FOLDER` draws figures 3 to 5 from the formulas. A tenth model, which is wrong more often than right, has no k.",
+            "The formulas (Eqs. 14 and 17 of the paper) give k and the cost of the Towers of Hanoi with 20 disks, if the "
+            "chance of no error is to be .95. They are computed for each error rate in the table of the paper's figure "
+            "6b. The published figure stands in brackets. `maker-graph plan --plot FOLDER` draws figures 3 to 5 from the "
+            "formulas. A tenth model, which is wrong more often than right, has no k.",
             tables.paper,
             headlines.paper,
         ),
@@ -463,8 +490,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Votes that pass",
             "passing",
             NONE,
-            "The formulas give the shares of right, wrong and passed steps. Simulated votes on the rule alone and "
-            "whole microsteps are compared with them, also with wrong replies that come twice as fast.",
+            "The formulas give the shares of right, wrong and passed steps. They are compared with simulated votes on the "
+            "rule alone and with whole microsteps, also with wrong replies that come twice as fast.",
             tables.passing,
             headlines.passing,
             more="passing.md",
@@ -473,7 +500,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Audits",
             "audit",
             NONE,
-            "An audit may be looked at after each label. Its bound must not be below the truth at any look.",
+            "An audit bounds the share of wrong steps from labels of random steps. One may look at the bound after each "
+            "label. It must not be below the truth at any look.",
             tables.audits,
             headlines.audit,
             more="audit.md",
@@ -484,9 +512,9 @@ SECTIONS: dict[str, list[Section]] = {
             "What each part of the method does",
             "method",
             TINY,
-            "The rows differ in the rule, in the red flags, in the check of the rules of Hanoi, and in the "
-            "ladder (what is tried next if a step is stuck). This command takes half an hour. Its figures were "
-            "copied from what it printed.",
+            "The puzzle is the Towers of Hanoi. The rows differ in the rule, in the red flags, in the check of the rules "
+            "of the puzzle, and in the ladder (what is tried next if a step is stuck). The command takes half an hour. "
+            "The figures were copied from what it printed.",
             tables.method,
             headlines.method,
             command="python tests/benchmarks/method.py --plan --json",
@@ -495,12 +523,11 @@ SECTIONS: dict[str, list[Section]] = {
             "Other measurements",
             "noted",
             f"{SIMULATED} or {NONE}, if nothing else is said",
-            "These commands print their figures and keep no file. The figures were copied from what they "
-            "printed. `-m campaign` takes minutes. *Promised* is what was written down before the "
-            "measurement.",
+            "These commands print their figures and keep no file. The figures were copied from what they printed. A "
+            "command with `-m campaign` takes minutes. *Promised* is what was written down before the measurement.",
             tables.noted,
             headlines.noted,
-            command="the last column",
+            command="the command in the last column of each row",
         ),
     ],
 }

@@ -5,25 +5,25 @@ from typing import Any
 from tests.benchmarks.evidence_tables import percent
 
 
-def _rule(found: Any, file: str, rule: str) -> str:
+def _rule(found: Any, file: str, rule: str, whose: str) -> str:
     row = found["files"][file]["rules"][rule]
-    return f"{percent(row['wrong'])} of the {percent(row['decided'])} that it decides"
+    return f"{percent(row['wrong'])} of the {percent(row['decided'])} that {whose}"
 
 
 def real_votes(found: Any) -> str:
     """Return what the rules show on maths."""
     maths = "gsm8k_gpt-4o-mini"
     return (
-        f"On maths a lead of 3 is wrong in {_rule(found, maths, 'ahead by 3')}, "
-        f"and five samples that agree in {_rule(found, maths, 'ahead by 5 within 5')}."
+        f"On maths a lead of 3 is wrong in {_rule(found, maths, 'ahead by 3', 'it decides')}, "
+        f"and five samples that agree in {_rule(found, maths, 'ahead by 5 within 5', 'they decide')}."
     )
 
 
 def real_votes_home(found: Any) -> str:
     """Return what the rules show on 150 dates."""
     return (
-        f"A lead of 3 is wrong in {_rule(found, 'dates150', 'ahead by 3')}, "
-        f"and eight samples that agree in {_rule(found, 'dates150', 'ahead by 8 within 8')}."
+        f"On dates a lead of 3 is wrong in {_rule(found, 'dates150', 'ahead by 3', 'it decides')}, "
+        f"and eight samples that agree in {_rule(found, 'dates150', 'ahead by 8 within 8', 'they decide')}."
     )
 
 
@@ -31,7 +31,8 @@ def real_model(found: Any) -> str:
     """Return what temperature does to agreement."""
     cold, hot = (found["sets"][name]["5_of_5"] for name in ("cold", "hot"))
     return (
-        f"Five samples that agree are wrong in {percent(cold['wrong'])} at temperature .1, and in {percent(hot['wrong'])} at 1."
+        f"If five samples agree, they are wrong in {percent(cold['wrong'])} of the cases at temperature .1, and in "
+        f"{percent(hot['wrong'])} at temperature 1."
     )
 
 
@@ -113,7 +114,8 @@ def decompose(found: Any) -> str:
     """Return what splitting does together with votes."""
     kind = "6x6 digits"
     best = {row["asked"]: row["right"] for row in found["rows"] if row["kind"] == kind and row["k"] == 3}
-    return f"Of 100 products of {kind} votes get {best['at once']} right if asked at once, and {best['split']} if split."
+    problems = "Of 100 products of two numbers of 6 digits"
+    return f"{problems}, votes get {best['at once']} right if asked at once, and {best['split']} if split."
 
 
 def word_problems(found: Any) -> str:
@@ -121,8 +123,8 @@ def word_problems(found: Any) -> str:
     ways = found["set-up"]["ways"]
     plain, verified = ways["ahead by 3 within 5"], ways["verified, and ahead by 3 within 5"]
     return (
-        f"With mistakes in the set-up, a lead of 3 within 5 votes gets {percent(plain['wrong_share'])} of the problems wrong, "
-        f"and {percent(verified['wrong_share'])} with the verifier."
+        f"If equations are set up wrongly, a lead of 3 within 5 votes gets {percent(plain['wrong_share'])} of the problems "
+        f"wrong, and {percent(verified['wrong_share'])} with the verifier."
     )
 
 
@@ -151,7 +153,8 @@ def sql_flow(found: Any) -> str:
     """Return what correlation does to votes."""
     wrong = [found[kind]["flow, votes ahead by 3"]["wrong"] for kind in ("independent errors", "correlated errors")]
     questions = found["questions"]
-    return f"Votes get {wrong[0]:g} of {questions} questions wrong if errors are independent, and {wrong[1]:g} if correlated."
+    told = f"Votes get {wrong[0]:g} of {questions} questions wrong if errors are independent"
+    return f"{told}, and {wrong[1]:g} if they are correlated."
 
 
 def timeouts(found: Any) -> str:
@@ -163,9 +166,8 @@ def timeouts(found: Any) -> str:
 def items(found: Any) -> str:
     """Return how fast voted items go."""
     row = found["voted"]
-    return (
-        f"{row['items_per_second']:.0f} voted items a second with a model that takes no time, and no sample too many is drawn."
-    )
+    speed = f"{row['items_per_second']:.0f} items a second are decided by votes"
+    return f"With a model that takes no time, {speed}. No sample is drawn in vain."
 
 
 def slices(found: Any) -> str:
@@ -193,11 +195,9 @@ def remote(found: Any) -> str:
     ratios = [row["ratio"] for name, row in found.items() if "in flight" in name]
     start, resume = found["start and end"]["wall_ms"], found["resume"]
     return (
-        f"A run in Postgres takes {min(ratios):.2f} to {max(ratios):.2f} times as long as in SQLite. To start and end "
-        f"one takes "
-        f"{start['postgres']:.0f} ms (SQLite: {start['sqlite']:.0f}). An empty machine goes on at step "
-        f"{resume['step']:,} within "
-        f"{max(resume['seconds']):.1f} s."
+        f"A run in Postgres takes {min(ratios):.2f} to {max(ratios):.2f} times as long as in SQLite. To start and end one "
+        f"takes {start['postgres']:.0f} ms (SQLite: {start['sqlite']:.0f}). A machine that has nothing of a run goes on with "
+        f"it at step {resume['step']:,} within {max(resume['seconds']):.1f} s."
     )
 
 
@@ -210,7 +210,8 @@ def journals(found: Any) -> str:
     )
     return (
         f"Postgres takes up to {max(commits.values()):,} commits a second (SQLite: {lite['commits_a_second']:,}), and up to "
-        f"{max(batched.values()):,} steps a second, a hundred at once (SQLite: {lite['batched_steps_a_second']:,})."
+        f"{max(batched.values()):,} steps a second if a hundred are committed at once (SQLite: "
+        f"{lite['batched_steps_a_second']:,})."
     )
 
 
@@ -225,8 +226,9 @@ def limits(found: Any) -> str:
     rate, purse = found["rate"], found["purse"]
     most, allowed = rate["most_in_60_s"]
     return (
-        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made. Of the rate, {100 * rate['used']:.1f} % "
-        f"was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} counted."
+        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made, and {100 * rate['used']:.1f} % of the "
+        f"rate was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} were "
+        "counted."
     )
 
 
@@ -237,8 +239,8 @@ def fleet(found: Any) -> str:
     lost, twice = (sum(row[name] for row in rows) for name in ("lost", "doubled"))
     median = found["takeover"]["dbos"]["median"]
     return (
-        f"After {events:,} kills and stops of workers and of the database, {lost:,} steps were lost and {twice:,} committed "
-        f"twice. With a lease of 3 s another worker had a run after {median:.1f} s (median)."
+        f"Workers were killed or paused, and the database was killed, {events:,} times in all. {lost:,} steps were lost and "
+        f"{twice:,} committed twice. With a lease of 3 s another worker had a run after {median:.1f} s (median)."
     )
 
 
@@ -259,7 +261,7 @@ def paper(found: Any) -> str:
     rows = [row for row in found["table"] if row["k_min"] is not None]
     same = sum(row["k_min"] == row["k_min_published"] for row in rows)
     off = max(abs(row["off"]) for row in rows)
-    return f"{same} of {len(rows)} published values of k agree, and the costs within {percent(off)}."
+    return f"{same} of {len(rows)} published values of k agree with the formulas, and all costs within {percent(off)}."
 
 
 def passing(found: Any) -> str:
@@ -269,7 +271,8 @@ def passing(found: Any) -> str:
 
 def audit(found: Any) -> str:
     """Return how often audits hold."""
-    return f"The bound holds in {percent(min(row['coverage'] for row in found['coverage']))} of the audits or more."
+    least = min(row["coverage"] for row in found["coverage"])
+    return f"In each setting the bound holds in at least {percent(least)} of the audits."
 
 
 def method(found: Any) -> str:
@@ -282,4 +285,4 @@ def method(found: Any) -> str:
 
 def noted(found: Any) -> str:
     """Return what is there."""
-    return f"{len(found['rows'])} measurements of the vote, of plans, of speed, and of crashes."
+    return f"{len(found['rows'])} measurements of the vote, of plans, of speed, of crashes, and of traces."

@@ -43,10 +43,19 @@ def spread(interval: Sequence[float]) -> str:
     return f"({low.removesuffix(' %')} to {high})"
 
 
+VOTES = {
+    "gsm8k_gpt-4o-mini": "Grade-school maths (GSM8K), GPT-4o mini",
+    "dates": "Dates, Gemma 3",
+    "assertions": "Assertions, Gemma 3",
+    "dates150": "150 other dates, Gemma 3",
+}
+"""The files of votes of real models, in words."""
+
+
 def rules(found: Any) -> Iterable[Table]:
     """Yield what `real_votes.py` measured."""
     for name, file in found["files"].items():
-        yield _of_rules(name, file)
+        yield _of_rules(VOTES[name], file)
     yield _kept(found)
     if heats := {name: row for name, row in found["temperatures"].items() if "correlation" in row}:
         yield _heats(heats)
@@ -54,25 +63,38 @@ def rules(found: Any) -> Iterable[Table]:
 
 def _of_rules(name: str, file: Any) -> Table:
     cells = [
-        (rule, f"{percent(row['wrong'])} {spread(row['interval'])}", percent(row["decided"]), f"{row['samples']:.1f}")
+        (_rule(rule), f"{percent(row['wrong'])} {spread(row['interval'])}", percent(row["decided"]), f"{row['samples']:.1f}")
         for rule, row in file["rules"].items()
         if row["wrong"] is not None
     ]
-    nothing = ", ".join(rule for rule, row in file["rules"].items() if row["wrong"] is None)
-    note = f" Nothing was proved by: {nothing}." if nothing else ""
+    nothing = " and by the ".join(_rule(rule) for rule, row in file["rules"].items() if row["wrong"] is None)
+    note = f" Nothing was proved by the {nothing}." if nothing else ""
     title = f"**{name}**: {file['rows']:,} questions, {file['samples']} samples of each.{note}"
     return Table(("rule", "wrong among the decided", "decided", "samples a question"), cells, title)
 
 
+def _rule(name: str) -> str:
+    return name.replace("plan by labels, ", "plan by labels for ")
+
+
 def _kept(found: Any) -> Table:
     cells = [
-        (name, f"{each['target']:g}", how, *(percent(each[key]) for key in ("kept", "certified", "decided_where_certified")))
+        (
+            VOTES[name],
+            f"{each['target']:g}",
+            how,
+            *(percent(each[key]) for key in ("kept", "certified", "decided_where_certified")),
+        )
         for name, file in found["files"].items()
         for how, told in file["guarantee"].items()
         for each in told
     ]
-    title = f"**Does a plan from labels keep its promise?** It must in 95 % of {found['draws']:,} draws of labelled questions."
-    return Table(("votes", "target", "labels were", "promise kept", "anything proved", "decided then"), cells, title)
+    draws = f"{found['draws']:,} draws of labelled questions"
+    title = (
+        f"**Does a plan from labels keep its promise?** A plan was made from each of {draws}. Its promise must be kept in 95 % "
+        f"of them."
+    )
+    return Table(("votes", "target", "rules were", "promise kept", "anything proved", "decided then"), cells, title)
 
 
 def _heats(heats: Any) -> Table:
@@ -85,18 +107,37 @@ def _heats(heats: Any) -> Table:
         )
         for name, row in heats.items()
     ]
-    head = ("temperature", "right", "correlation", "2 of 2 agree: wrong, of decided", "3 of 3", "5 of 5")
+    head = ("temperature", "right", "correlation", "2 of 2 agree: wrong, of the decided", "3 of 3", "5 of 5")
     return Table(head, cells, "**The dates at three temperatures.**")
+
+
+ASKED = {
+    "base": "as in the section before",
+    "cold": "at a low temperature",
+    "variant2": "in other words",
+    "hot": "at a high temperature",
+    "second": "of another model",
+    "json": "as JSON, without a schema",
+    "structured": "as JSON, with a schema",
+}
+"""The sets of votes on the same dates: how they were asked."""
 
 
 def home_model(found: Any) -> Iterable[Table]:
     """Yield what `real_model.py` measured."""
-    head: tuple[str, ...] = ("set", "can be read", "right, of those", "correlation", "5 of 5 agree", "wrong, of those")
+    head: tuple[str, ...] = (
+        "how the dates were asked",
+        "can be read",
+        "right, of those",
+        "correlation",
+        "5 of 5 agree",
+        "wrong, of those",
+    )
     yield Table(
         head,
         [
             (
-                f"`{name}`: {row['questions']} questions, {row['samples']} samples, temperature {row['temperature']:g}",
+                f"{ASKED[name]}: {row['questions']} questions, {row['samples']} samples, temperature {row['temperature']:g}",
                 percent(row["readable"]),
                 percent(row["right"]),
                 f"{row['correlation']:.2f}",
@@ -117,7 +158,7 @@ def home_model(found: Any) -> Iterable[Table]:
             )
             for row in found["caught"]
         ],
-        "**What catches an answer of `base` on which five samples agree, and which is wrong?**",
+        "**Some answers are wrong although five samples agree. What catches them?** The samples are those of the first row.",
     )
 
 
@@ -213,11 +254,27 @@ def emitted(found: Any) -> Iterable[Table]:
 def agent_votes(found: Any) -> Iterable[Table]:
     """Yield what an agent made of messages."""
     cells: Rows = [
-        (rule, *(str(row[key]) for key in ("messages", "wrong", "undecided", "samples", "flagged")))
+        (_of_leads(rule), *(str(row[key]) for key in ("messages", "wrong", "undecided", "samples", "flagged")))
         for rule, row in found.items()
         if isinstance(row, dict)
     ]
     yield Table(("rule", "messages", "wrong", "left to a person", "samples", "red-flagged"), cells)
+
+
+def _of_leads(settings: str) -> str:
+    """Return a rule in words.
+
+    >>> [_of_leads(rule) for rule in ("k=1", "k=2", "k=3, within=5", "k=3, within=3")]
+    ['single samples', 'ahead by 2', 'ahead by 3 within 5', '3 of 3']
+    """
+    k, _, within = settings.removeprefix("k=").partition(", within=")
+    if k == within:
+        return f"{k} of {k}"
+    return f"ahead by {k} within {within}" if within else "single samples" if k == "1" else f"ahead by {k}"
+
+
+AGENTS = {"one prompt with a tool": "one agent with a tool", "most of 5 loops": "at least 3 of 5 such agents"}
+"""Ways to answer questions about a database, in words."""
 
 
 def flows(found: Any) -> Iterable[Table]:
@@ -226,7 +283,7 @@ def flows(found: Any) -> Iterable[Table]:
     for title, group in (groups or {"": found}).items():
         cells = [
             (
-                way,
+                str(AGENTS.get(way, way)),
                 *(f"{row[key]:g}" for key in ("right", "wrong", "open", "calls")),
                 f"{row['dollars']:.3f}" if "dollars" in row else "-",
             )
@@ -252,14 +309,15 @@ def million(found: Any) -> Iterable[Table]:
     for number, attempt in enumerate(found, start=1):
         cells += [(f"attempt {number}", attempt["outcome"]), ("its command", f"`{attempt['command']}`")]
     last, told = found[-1], found[-1]["verify"]
-    chances = ", ".join(f"{name} {chance:g}" for name, chance in last["predicted_chance"].items())
+    worlds = {"independent": "independent", "correlated": "correlated", "rivals": "correlated and wrong answers differ"}
+    chances = ", ".join(f"{last['predicted_chance'][name]:g} if errors are {world}" for name, world in worlds.items())
     cells += [
         ("chance of no error, stated before the run", chances),
         ("steps", f"{told['steps']:,} of {told['total']:,}"),
         ("samples", f"{told['samples']:,}"),
         ("votes for another answer than the winner", f"{told['outvoted']:,}"),
         ("red flags", ", ".join(f"{flag} {number:,}" for flag, number in told["flags"].items())),
-        ("killed", last["killed_at"]),
+        ("killed at", last["killed_at"]),
         ("seconds from a resume to the next commit", f"{last['seconds_from_resume_to_next_commit'][0]['seconds']:g}"),
         ("minutes at work", f"{last['minutes_at_work']:g}"),
         (
@@ -316,7 +374,7 @@ def _chosen(name: str, runs: Any) -> Table:
         (
             row["program"] or "none",
             str(row["seed"]),
-            row["chosen"],
+            row["chosen"].replace(" at ", ", at temperature "),
             "yes" if row["proved"] else "no",
             percent(row["wrong_share"]),
             percent(row["majority_wrong_share"]),
@@ -327,7 +385,7 @@ def _chosen(name: str, runs: Any) -> Table:
         "program first",
         "seed",
         "chosen rule",
-        "proved",
+        "target proved",
         "wrong, of those decided by vote",
         "a majority of 5 on the same rows",
     )
@@ -344,7 +402,7 @@ def million_rows(found: Any) -> Iterable[Table]:
         ("rows that are wrong, missing or in another place", str(found["wrong_missing_or_displaced_rows"])),
         ("killed with SIGKILL at", ", ".join(percent(each, 0) for each in found["killed_at"])),
         ("from a resume to the next commit", resumed),
-        ("model calls, and as many as are needed", f"{found['calls']:,} and {found['calls_needed']:,}"),
+        ("model calls made, and needed", f"{found['calls']:,} and {found['calls_needed']:,}"),
         ("rows a second", f"{found['rows_per_second']:.0f}"),
         (
             "memory at a tenth and at the end",
@@ -359,7 +417,7 @@ def decomposed(found: Any) -> Iterable[Table]:
     """Yield what splitting and voting made of problems."""
     cells: Rows = [
         (
-            row["kind"],
+            _problem(row["kind"]),
             row["asked"],
             str(row["k"]),
             f"{row['right']} of {row['problems']}",
@@ -369,6 +427,16 @@ def decomposed(found: Any) -> Iterable[Table]:
         for row in found["rows"]
     ]
     yield Table(("problem", "asked", "k", "right", "steps", "samples"), cells)
+
+
+def _problem(kind: str) -> str:
+    """Return a kind of problems in words.
+
+    >>> _problem("5x5 digits"), _problem("sort 16 numbers")
+    ('two numbers of 5 digits', 'sort 16 numbers')
+    """
+    digits, by, rest = kind.partition("x")
+    return f"two numbers of {digits} {rest.partition(' ')[2]}" if by else kind
 
 
 def ledger(found: Any) -> Iterable[Table]:
@@ -390,11 +458,15 @@ def applications(found: Any) -> Iterable[Table]:
     flaskr, pages = found["flaskr"], found["miniwob"]
     keys = ("mutants killed", "false alarms a run of the original", "false alarms a run of a mutant", "samples a run")
     cells: Rows = [(way, *(f"{flaskr[way][key]:g}" for key in keys)) for way in ("single", "voted")]
-    title = f"**flaskr**, {flaskr['mutants']} faults, each put into the application alone; {flaskr['scenarios']} scenarios."
-    yield Table(("", "faults found", *keys[1:]), cells, title)
+    title = (
+        f"**flaskr**, the tutorial application of Flask: {flaskr['mutants']} faults, of which each mutant has one; "
+        f"{flaskr['scenarios']} scenarios."
+    )
+    heads = ("", "faults found", "false alarms a run of the sound application", *keys[2:])
+    yield Table(heads, cells, title)
     keys = ("episodes", "solved", "mean reward", "samples")
     cells = [(way, *(f"{pages[way][key]:g}" for key in keys)) for way in ("single", "voted")]
-    yield Table(("", *keys), cells, "**miniwob**, ten pages.")
+    yield Table(("", *keys), cells, "**MiniWoB**, ten small pages, each with a task and a reward that the page computes.")
 
 
 def migrated(found: Any) -> Iterable[Table]:
@@ -402,7 +474,13 @@ def migrated(found: Any) -> Iterable[Table]:
     packages = found["packages"].values()
     ways = [way for way, row in next(iter(packages)).items() if isinstance(row, dict) and "done" in row]
     keys = ("done", "left", "rightly_left", "open", "wrong", "samples")
-    cells: Rows = [(way, *(f"{sum(package[way][key] for package in packages):,}" for key in keys)) for way in ways]
+    cells: Rows = [
+        (
+            way.replace("fixer, unsafe fixes", "another tool (ruff), unsafe fixes"),
+            *(f"{sum(package[way][key] for package in packages):,}" for key in keys),
+        )
+        for way in ways
+    ]
     sites = sum(package["sites"] for package in packages)
     title = f"{sites} sites of {', '.join(found['packages'])}."
     yield Table(("way", "rewritten", "left, though it could be done", "rightly left", "open", "wrong", "samples"), cells, title)
@@ -452,7 +530,10 @@ def passing(found: Any) -> Iterable[Table]:
         )
         for row in found["settings"]
     ]
-    title = f"{found['votes']:,} votes on the rule alone, {found['microsteps']:,} microsteps. *Apart* is in standard errors."
+    title = (
+        f"{found['votes']:,} votes on the rule alone, {found['microsteps']:,} microsteps. *Apart* is the "
+        "largest distance from the formula, in standard errors."
+    )
     yield Table(head, cells, title)
 
 
@@ -482,14 +563,18 @@ def audits(found: Any) -> Iterable[Table]:
     )
 
 
+STATED = {"holds": "holds", "flagged": "too low, and the run warned", "silent": "too low, without a warning"}
+"""What became of a stated share of wrong decisions, in words."""
+
+
 def timeouts(found: Any) -> Iterable[Table]:
     """Yield what time-outs do to what is stated."""
     cells: Rows = [
         (
             f"{percent(row['lost'])}, {row['slow']} ones are slow{', on few questions' if row['hard'] else ''}",
             f"{percent(row['measured'][0])} {spread(row['measured'][1:])}",
-            f"{percent(row['planned'])}: {row['plan']}",
-            f"{percent(row['certified'][0])} {spread(row['certified'][1:])}: {row['certificate']}",
+            f"{percent(row['planned'])}: {STATED[row['plan']]}",
+            f"{percent(row['certified'][0])} {spread(row['certified'][1:])}: {STATED[row['certificate']]}",
             str(row["warned_at"] or "never"),
         )
         for row in found["settings"]
@@ -508,7 +593,7 @@ def many_items(found: Any) -> Iterable[Table]:
     """Yield how fast items go."""
     cells: Rows = [
         (
-            name,
+            name.replace("wide", "many at once"),
             f"{row['items']:,}",
             f"{row['items_per_second']:,.0f}",
             f"{row['memory_mb_at_a_tenth']:.0f} and {row['memory_mb_at_the_end']:.0f} MB",
@@ -604,7 +689,7 @@ def remote(found: Any) -> Iterable[Table]:
     yield Table(heads, cells, "**For each record or item, and for each run.** Medians of turns.")
     resume = found["resume"]
     seconds = ", ".join(f"{each:.1f} s" for each in resume["seconds"])
-    yield Table(("resume at step", "three times"), [(f"{resume['step']:,}", seconds)])
+    yield Table(("resume at step", "time, measured three times"), [(f"{resume['step']:,}", seconds)])
 
 
 def journals(found: Any) -> Iterable[Table]:
@@ -630,12 +715,12 @@ def journals(found: Any) -> Iterable[Table]:
 def capacity(found: Any) -> Iterable[Table]:
     """Yield what a journal in Postgres takes for each step."""
     cells: Rows = [
-        (name, *(f"{row[f'{what}_bytes_a_step']:.0f}" for what in ("table", "index", "log")))
+        (f"{int(name.split()[0]):,}", *(f"{row[f'{what}_bytes_a_step']:.0f}" for what in ("table", "index", "log")))
         for name, row in found.items()
         if name.endswith("at once")
     ]
     yield Table(("steps in a commit", "bytes of table a step", "bytes of index", "bytes of write-ahead log"), cells)
-    yield Table(("bytes of a compressed dump a step",), [(f"{found['backup']['bytes_a_step']:.0f}",)])
+    yield Table(("bytes a step of a compressed dump (`pg_dump`)",), [(f"{found['backup']['bytes_a_step']:.0f}",)])
 
 
 def limits(found: Any) -> Iterable[Table]:
@@ -655,13 +740,16 @@ def limits(found: Any) -> Iterable[Table]:
 
 ENGINES = {"dbos": "DBOS", "ray": "Ray"}
 
+EVENTS = {"kill": "workers killed", "stop": "workers paused", "postgres": "Postgres killed", "driver": "driver killed"}
+"""What happened to a fleet, in words."""
+
 
 def fleet(found: Any) -> Iterable[Table]:
     """Yield what becomes of a fleet whose workers and database are killed, how soon it goes on, and how much faster it is."""
     cells: Rows = [
         (
             ENGINES[name],
-            ", ".join(f"{number} {event}" for event, number in sorted(row["events"].items())),
+            ", ".join(f"{told} {row['events'][event]} times" for event, told in EVENTS.items() if event in row["events"]),
             f"{row['steps']:,}",
             f"{row['lost']:,}",
             f"{row['doubled']:,}",
@@ -670,8 +758,16 @@ def fleet(found: Any) -> Iterable[Table]:
         )
         for name, row in found["campaign"].items()
     ]
-    heads = ("engine", "events", "steps", "lost", "committed twice", "unlike the unharmed fleet", "calls paid again an event")
-    yield Table(heads, cells, "**Kills and stops.**")
+    heads = (
+        "engine",
+        "events",
+        "steps",
+        "lost",
+        "committed twice",
+        "other than in the unharmed fleet",
+        "calls paid again an event",
+    )
+    yield Table(heads, cells, "**Kills and pauses.**")
     cells = [
         (ENGINES[name], f"{row['lease']:g} s", f"{row['takeovers']}", f"{row['median']:.1f} s", f"{row['most']:.1f} s")
         for name, row in found["takeover"].items()
@@ -707,7 +803,8 @@ def partitions(found: Any) -> Iterable[Table]:
         (name, str(found[key]), f"{seconds[key]['median']:g} s", f"{seconds[key]['most']:g} s")
         for name, key in (("is refused, as another has taken over", "refused"), ("goes on", "goes on"))
     ]
-    yield Table(("the first machine", "times", "after packets pass again: median", "at most"), cells)
+    heads = ("the first machine", "times", "how long after packets pass again: median", "at most")
+    yield Table(heads, cells)
 
 
 def noted(found: Any) -> Iterable[Table]:

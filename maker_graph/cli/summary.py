@@ -152,7 +152,7 @@ def _single(result: Summary) -> str:
     first, differs, stuck = result["first_sample_wrong_at"], result["single_differs"], result["stuck"]
     if not first:
         return "would have given the same answers" + ("" if stuck is None else f", but step {stuck['step']:,} is undecided")
-    otherwise = f"would have given another answer on {counted(differs, 'step')}, first at step {first:,}"
+    otherwise = f"would have given another answer, or none, on {counted(differs, 'step')}, first at step {first:,}"
     if result["single_wrong"] is None:
         return otherwise
     return f"{otherwise}. It is wrong on {counted(result['single_wrong'], 'step')}, the votes on {result['wrong']:,}"

@@ -22,8 +22,8 @@ def _told(part: PartCounts, data: ReportData) -> str:
         f"{part.steps:,} steps by a lead of {k}",
         f"{part.samples:,} samples ({part.samples / part.steps:.2f} a step)",
         f"{part.contested:,} contested",
-        f"one sample would have given another answer on {part.differs:,}",
+        f"one sample would have given another answer, or none, on {part.differs:,}",
     ]
-    said += [f"{flagged:,} red flags"] if flagged else []
+    said += [f"{flagged:,} red-flagged"] if flagged else []
     said += [f"{part.open:,} left open"] if part.open else []
     return "; ".join(said)

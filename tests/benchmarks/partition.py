@@ -1,6 +1,6 @@
 """A machine that is cut off from Postgres: is a step lost or committed twice, who is refused, and who goes on?
 
-    python -m tests.benchmarks.partition --times 40 --out tests/benchmarks/results/partition.json
+    python -m tests.benchmarks.partition --times 30 --out tests/benchmarks/results/partition.json
 
 Two machines are two network namespaces of Linux, each with a wire to the host, where Postgres waits for its disk as it does by
 default. So it must be run by root. On each machine a process commits steps to one run (`tests/journal/worker.py`). At a random
@@ -177,7 +177,7 @@ def measure(times: int) -> dict[str, Any]:
 def main() -> None:
     """Measure, or be a process on a machine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=40)
+    parser.add_argument("--times", type=int, default=30)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()

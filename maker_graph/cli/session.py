@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
-from maker_graph.cli.output import put, show, shown, tell
+from maker_graph.cli.output import counted, put, show, shown, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.progress import Bar
 from maker_graph.cli.recording import record_to
@@ -71,7 +71,9 @@ def go_on(
     if unwritten is not None:
         return Ending(code_of(unwritten), str(unwritten), result)
     if summary["verdict"] == "open" and guarded(run.task).given is not None:
-        text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.home.command}"
+        count = run.open_count()
+        text = f"{count:,} of {counted(run.step, 'item')} {'is' if count == 1 else 'are'} left open for a person: "
+        text += f"maker-graph review {run.home.command}"
         tell(text)
         return replace(ending_of(summary), reason=text, result=result)
     if left and (ended := ending_of(summary)).code == 0:

@@ -97,7 +97,8 @@ class Tally:
                 + self.advice.format("cost")
             )
         if self.max_calls is not None and calls > self.max_calls:
-            raise LimitReached(f"The limit of {self.max_calls:,} calls is reached{self.aside}. {self.advice.format('calls')}")
+            noun = "call" if self.max_calls == 1 else "calls"
+            raise LimitReached(f"The limit of {self.max_calls:,} {noun} is reached{self.aside}. {self.advice.format('calls')}")
 
     def open(self, most: float) -> None:
         """Set aside what a request can cost at most."""

@@ -1,4 +1,4 @@
-"""What a run or a calibration spends, and the limits at which it pauses.
+"""What a run or a calibration spends, and the limits at which it stops.
 
 Requests are counted as in any budget (`models/budget.py`). Before a request is made, what it may use is also reserved
 on the disk (`Reserved`), in the journal of the run or the file of the calibration. So if the process is killed, the
@@ -31,7 +31,7 @@ MOST_HELD = 16
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits at which a run pauses; None is no limit. They hold over all sessions of the run.
+    """The limits at which a run stops; None is no limit. They hold over all sessions of the run.
 
     Attributes:
         cost: USD.

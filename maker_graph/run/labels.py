@@ -4,8 +4,8 @@ It is JSON Lines. The first line says what was drawn from (`LabelHeader`). Its s
 further line is a label. The newest label of a step counts.
 
     {"labels": 1, "task": "records", ..., "population": 5000, "seed": 7, "run": null, "use": "certify"}
-    {"step": 17, "answer": "12.50", "candidate": "\"12.50\"", "who": "anna", "when": "2026-11-26T09:00:00Z"}
-    {"step": 18, "unsure": true, "who": "anna", "when": "2026-11-26T09:00:10Z"}
+    {"step": 17, "answer": "12.50", "candidate": "\"12.50\"", "who": "me", "when": "2026-11-26T09:00:00Z"}
+    {"step": 18, "unsure": true, "who": "me", "when": "2026-11-26T09:00:10Z"}
 
 - A label counts once its whole line is on the disk. A process that was killed may leave half a line. It is dropped.
 - Lines are only added, under a lock, after those that others have added. So several people may label into one file.

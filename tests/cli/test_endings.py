@@ -58,7 +58,7 @@ def test_a_crash_is_70_and_one_sentence_and_what_was_committed_is_kept(cli: Cli,
         (["certify", "none", "--json"], 2, "is not a run"),
         (["calibrate", "hanoi", "--model", "sim:none", "--json"], 2, "There is no simulated model"),
         (["check-task", "os:sep", "--json"], 2, "cannot be made"),
-        (["run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--max-calls", "1", "--json"], 4, "limit of 1 calls"),
+        (["run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--max-calls", "1", "--json"], 4, "limit of 1 call is"),
     ],
 )
 def test_an_error_is_one_object_too(cli: Cli, args: list[str], code: int, reason: str) -> None:
@@ -107,7 +107,7 @@ def test_why_a_run_is_not_at_a_good_end_is_said(cli: Cli, tmp_path: Path) -> Non
     args = ("--input", "rows.csv", "--out", "o.csv", "--model", "sim:perfect", "--max-samples", "9")
     done = cli("run", "records", *args, "--json")
     assert done.returncode == 3
-    assert result(done)["reason"].startswith("1 of 1 items are left open for a person: maker-graph review ")
+    assert result(done)["reason"].startswith("1 of 1 item is left open for a person: maker-graph review ")
 
 
 def costs(done: subprocess.CompletedProcess[str]) -> Any:

@@ -17,7 +17,7 @@ from maker_graph.core.machine import MakerOutput
 _PLACE = ("state", "step", "done", "digest")
 _TOTALS = frozenset(
     {"samples", "votes", "outvoted", "undecided", "rounds", "first_sample_wrong_at", "flags", "tokens"}
-)  # of 0.1.0
+)  # the totals of 0.1.0
 
 
 def origin_digest(origin: str) -> bytes:

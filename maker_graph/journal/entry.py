@@ -15,7 +15,8 @@ Other entries are longer or shorter:
   `[by, candidates, sequence, rounds, [input, cached, output]]`.
 - If replies were lost, these two follow, and then `lost`: a list of how many were lost on each rung, the last rung last.
 - If the program or the world gave the answer, the entry is only `[answer, by]`.
-- If the task has several parts, the name of the part is added. The entry then has 3, 8 or 11 elements.
+- If the task has several parts, the name of the part is added. After `by` and the earlier votes, `lost` is then always
+  written. So the entry has 3, 8 or 11 elements.
 - If a verifier or `key` said something about the votes, an object is added. `proved` is the evidence of a proof. `standings`
   has a list for each rung: how many of its votes are proved, valid and unknown (`STANDINGS`). `merged` is true if the winner
   won only because `key` makes one candidate of several answers.
@@ -43,6 +44,7 @@ MAY_BE_OPEN = ",null,"
 """A text that each entry of an open step contains, because its winner is null. Few other entries contain it."""
 
 _GIVEN_LENGTHS = {2, 3}
+"""How many elements the entry of a given answer has: without and with the name of a part."""
 
 
 def encode(decision: Decision) -> str:
@@ -269,9 +271,10 @@ def skim(entry: str) -> Skimmed:
 
 
 def unanimous(entry: str) -> tuple[int, str] | None:
-    """Return the number of votes and the part of a step on which all votes were for the answer; None for any other step.
+    """Return the number of votes for the answer, and the part, if the entry has the form of nearly all entries; else None.
 
-    It reads nothing else, so it is even faster than `skim`.
+    In this form all votes were for the answer, and a verifier and `key` said nothing. Nothing else is read, so this is even
+    faster than `skim`.
 
     >>> unanimous('["a",[null],[0,"empty",0],2,[5,0,9],0,true]')
     (2, '')

@@ -19,7 +19,7 @@ from maker_graph.core.spending import Account
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.journal.protocol import Journal
 from maker_graph.journal.reading import CHECKED_AT_ONCE, ReadableJournal
-from maker_graph.journal.steps import LAST, decoded, readable
+from maker_graph.journal.steps import LAST, applied, decoded, readable
 
 Opened: TypeAlias = Callable[[], AbstractContextManager[Journal]]
 """Opens the journal of a shard, and closes it at the end of the block."""
@@ -91,7 +91,7 @@ class JoinedJournal(ReadableJournal):
 
     @property
     def writable(self) -> bool:
-        """Whether notes can be kept."""
+        """Whether the journals of all shards can be written."""
         return self._writable
 
     @property
@@ -141,7 +141,7 @@ class JoinedJournal(ReadableJournal):
             return ([], head or "") if step == self.step else None
         part = self._part_after(step)
         local = step - part.before
-        with _read(part) as journal:  # the first step of a shard follows no hash of the shard before it
+        with _read(part) as journal:  # the first step of a shard does not follow a hash of the shard before
             found = journal.following(local, head if local else None, min(most, part.steps - local))
         return None if found is None else ([(number + part.before, entry) for number, entry in found[0]], found[1])
 
@@ -159,11 +159,7 @@ class JoinedJournal(ReadableJournal):
                 journal.check(journal.step)
                 for step, entry, _, _ in _rows_of(journal, at["step"] - part.before + 1, part.steps):
                     decision = decoded(step, entry)
-                    try:
-                        after = machine.advance(at, decision)
-                    except Exception as error:
-                        said = f"The journal is damaged at step {step}: its answer cannot be applied ({error})."
-                        raise DamagedRun(said, step) from error
+                    after = applied(machine, at, decision, step)
                     yield decision, at, after
                     at = after
 

@@ -29,8 +29,11 @@ NO_NOTES: Notes = MappingProxyType({})
 class Journal(ReadableJournal):
     """The journal of one run, wherever it is kept.
 
+    Each method may also raise `UnusableRun` (another process has locked the database), `LimitReached` (the database takes no
+    writes) and `OutOfReach` (the database cannot be reached).
+
     Attributes:
-        lease: seconds within which the owner must beat (`beat`) to keep the run; None if it need not.
+        lease: the owner keeps the run only if it calls `beat` again within this time, in seconds; None if it need not.
     """
 
     lease: float | None = None
@@ -45,7 +48,7 @@ class Journal(ReadableJournal):
 
         Raises:
             OlderJournal: the journal is older than the run: steps or costs are missing. It is also raised if this cannot be
-                found out. `accept_loss` goes on all the same.
+                found out. With `accept_loss` the run goes on all the same.
         """
 
     def beat(self) -> None:
@@ -62,6 +65,7 @@ class Journal(ReadableJournal):
         Raises:
             TakenOver: this process does not own the run, or does not own it any more.
             LostJournal: the journal was deleted, moved or replaced.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
 
     @abstractmethod
@@ -135,6 +139,10 @@ class Journal(ReadableJournal):
         """Book what was spent on steps that were not committed, and store notes. All of it is stored when this returns.
 
         What a former owner has spent is booked too. Its notes, and what it reserves, are ignored.
+
+        Raises:
+            TakenOver: a former owner has spent nothing, and reserves for further calls. Only a journal in Postgres raises it.
+            LostJournal: the journal was deleted, moved or replaced.
         """
 
     @abstractmethod
@@ -144,8 +152,13 @@ class Journal(ReadableJournal):
         Raises:
             TakenOver: this process does not own the run, or does not own it any more.
             StaleStep: the intent is not about the step that follows the last step of the journal.
+            LostJournal: the journal was deleted, moved or replaced.
         """
 
     @abstractmethod
     def set_note(self, name: str, value: str) -> None:
-        """Store a note. It replaces the note of this name, if there is one."""
+        """Store a note. It replaces the note of this name, if there is one.
+
+        Raises:
+            LostJournal: the journal was deleted, moved or replaced.
+        """

@@ -99,7 +99,10 @@ class ReadableJournal(ABC):
 
     @property
     def head(self) -> str:
-        """The hash of the last step. If two journals have the same one, they have the same steps."""
+        """The hash of the last step. If two journals have the same one, they have the same steps.
+
+        Unlike `head` in `chain.py`, it does not cover amendments.
+        """
         return self._hash.hex()
 
     def check(self, at_once: int = CHECKED_AT_ONCE) -> None:  # noqa: ARG002  used by journals that check older steps later

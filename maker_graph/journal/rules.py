@@ -74,7 +74,7 @@ def unanswerable(
         if decoded(step, entry)["status"] == "decided":
             return UsageError(f"Step {step} cannot be answered: it was not left open.")
         if decision["status"] != "decided":
-            return UsageError(f"Step {step} stays open: only an answer can be stored for it.")
+            return UsageError(f"Step {step} cannot be answered: the new decision is open too.")
         seen.add(step)
     return None
 
@@ -87,9 +87,13 @@ def claimed(account: Account) -> Account:
 
 def taken_over() -> TakenOver:
     """Return the error for a former owner."""
-    return TakenOver("Another process has taken over this run: this one stops, and has committed nothing since.")
+    return TakenOver("Another process has taken over this run. This process stops, and has committed nothing since then.")
 
 
 def stale(first: int, last: int) -> StaleStep:
     """Return the error for a step that does not follow the last step of the journal."""
-    return StaleStep(f"Step {first} does not follow the journal's last, {last}.", first)
+    return StaleStep(
+        f"Step {first} does not follow the last step of the journal, {last}. Another process or graph may be at work on this "
+        "run: stop one of them, and resume.",
+        first,
+    )

@@ -62,6 +62,18 @@ def decoded(step: int, entry: str) -> Decision:
         raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
 
 
+def applied(machine: Machine, at: MakerOutput, decision: Decision, step: int) -> MakerOutput:
+    """Return the state of the machine after a decision. `step` is the number by which an error names the step.
+
+    Raises:
+        DamagedRun: the answer cannot be applied.
+    """
+    try:
+        return machine.advance(at, decision)
+    except Exception as error:
+        raise DamagedRun(f"The journal is damaged at step {step}: its answer cannot be applied ({error}).", step) from error
+
+
 def see_chain(rows: Iterable[Any], before: bytes, first: int, last: int) -> None:
     """Make sure that `rows` are the steps from `first` to `last`, and that their hashes fit to `before`, the hash before them.
 
@@ -104,10 +116,7 @@ def replayed(
         if step != expected:
             raise _broken(expected, step)
         decision = decoded(step, entry)
-        try:
-            after = machine.advance(at, decision)
-        except Exception as error:
-            raise DamagedRun(f"The journal is damaged at step {step}: its answer cannot be applied ({error}).", step) from error
+        after = applied(machine, at, decision, step)
         before = link(before or origin, step, entry, digest)
         if before != stored or digest != place_digest(after):
             raise _broken(step, step)
@@ -159,5 +168,5 @@ def broken_amendment(number: int, step: int | None) -> DamagedRun:
 
 
 def _broken(expected: int, step: int) -> DamagedRun:
-    what = f"at step {step}: its hash does not fit" if step == expected else f"step {expected} is missing"
-    return DamagedRun(f"The journal is damaged{':' if step != expected else ''} {what}.", expected)
+    what = f" at step {step}: its hash does not fit" if step == expected else f": step {expected} is missing"
+    return DamagedRun(f"The journal is damaged{what}.", expected)

@@ -12,12 +12,12 @@ into two small files. Whoever opens the run compares them with the journal:
   cannot be noticed. The file may be deleted while nobody works on the run.
 
 A process that is killed between a commit and the mark leaves a mark that is lower than the journal. That is no sign of damage.
-A mark that is higher than the journal shows that steps were lost.
+A mark that is higher than the journal shows that steps or costs were lost.
 
 Each file has two slots, each with a checksum, which are written in turn and in place. So a write that was cut off leaves the
 other slot as it was, and a full disk does not prevent a write. The files are synced to the disk only when an owner begins and
-ends, because a kill loses nothing that was written. After a power cut the mark may be lower than the journal. With
-`fsync="normal"` it may be higher, and then steps were really lost.
+ends, because a killed process loses nothing that it has written. After a power cut the mark may be lower than the journal.
+With `fsync="normal"` it may be higher, and then steps were really lost.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ class Watermark(NamedTuple):
 
     @classmethod
     def decoded(cls, slot: bytes, origin: bytes) -> "Watermark | None":
-        """Return the mark in a slot; None if the slot is empty, or holds the mark of another run."""
+        """Return the mark in a slot; None if the slot is empty or damaged, or its mark is of another run or version."""
         checksum, text = slot[:_CHECKSUM], slot[_CHECKSUM:].strip()
         if not text or checksum != _checksum(text):
             return None
@@ -149,7 +149,8 @@ class Watermarks:
                 file.write(mark)
                 failed = None
             except OSError as error:
-                failed = LimitReached(f"{file.path} cannot be written ({error.strerror}): make room, and resume.")
+                why = error.strerror
+                failed = LimitReached(f"{file.path} cannot be written ({why}): make room, or give access, and resume.")
             if file.path == self.beside:  # the run can go on without the other one
                 self.failed = failed
 
@@ -171,7 +172,7 @@ def watermark_path(journal: Path) -> Path:
 def witness_path(directory: Path, run: str) -> Path | None:
     """Return the file outside `directory` for the run with this id; None if no folder for it is known."""
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if not state.is_absolute():  # the XDG standard says so
+    if not state.is_absolute():  # the XDG standard says that such a path is ignored
         try:
             state = Path.home() / ".local" / "state"
         except RuntimeError:  # this user has no home directory

@@ -35,7 +35,7 @@ def test_what_was_appended_is_there_after_reopening_and_replays_to_the_same_plac
 
 def test_an_append_must_follow_the_last_step(kept: Kept) -> None:
     journal, at = filled(kept.open())
-    with pytest.raises(StaleStep, match="Step 4 does not follow the journal's last, 4"):
+    with pytest.raises(StaleStep, match="Step 4 does not follow the last step of the journal, 4"):
         journal.append([(decision(MOVES[0]), at)], Spent(calls=1))
     with pytest.raises(StaleStep):
         journal.append([(decision(MOVES[0]), {**at, "step": 6})], Spent(calls=1))
@@ -265,7 +265,7 @@ def test_the_samples_of_the_open_step_still_count_after_it_was_answered(kept: Ke
         ([(1, by_a_person("one"))], "Step 1 .* not left open"),
         ([(4, by_a_person("other"))], "Step 4 .* answered already"),
         ([(2, by_a_person("two")), (2, by_a_person("two"))], "Step 2 .* answered already"),
-        ([(2, item(""))], "Step 2 stays open"),
+        ([(2, item(""))], "Step 2 cannot be answered: the new decision"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_whole_and_its_cost_is_booked(

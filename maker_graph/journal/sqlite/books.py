@@ -1,4 +1,4 @@
-"""The books: everything except the steps that the database of a journal holds at one moment."""
+"""The books of a journal: its owner, its end, its account and the names of its notes, as they are at one moment."""
 
 import json
 import sqlite3
@@ -57,7 +57,7 @@ def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
         raise DamagedRun("The journal is damaged: its account has another form than its tables.")
     step, last = end_of(db, origin)
     if account.steps != step:
-        raise DamagedRun(f"The journal is damaged: its last steps are missing, from {step + 1}.", step + 1)
+        raise DamagedRun(f"The journal is damaged: its steps from {step + 1} on are missing.", step + 1)
     number, amended = end_of_amendments(db)
     if account.amended != number:
         raise DamagedRun(f"The journal is damaged: it has {number} amendments, and {account.amended} were written.")
@@ -88,7 +88,11 @@ def see_origin(db: sqlite3.Connection, origin: bytes, settings: str) -> None:
     except (ValueError, AttributeError):
         differ = []
     said = f" ({'; '.join(differ)})" if differ else ""
-    raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
+    raise DamagedRun(
+        f"The journal belongs to another run, or the settings were changed after it began{said}. Put the settings back, "
+        "or start a new run.",
+        0,
+    )
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def open_database(path: Path, fsync: Fsync, *, threads: bool = False) -> Databas
 
     Raises:
         DamagedRun: the file is not a database, or not one of a journal.
+        LimitReached: the file cannot be opened, for example because the disk is full.
         UnusableRun: another process has locked it, or a newer maker_graph wrote it.
     """
     try:

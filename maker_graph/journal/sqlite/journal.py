@@ -217,6 +217,8 @@ class SqliteJournal(Journal):
         Raises:
             TakenOver: this process does not own the run, or does not own it any more.
             LostJournal: the journal was deleted, moved or replaced.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
+            LimitReached: the high-water mark beside the journal could not be written.
         """
         if self._damage is not None:
             raise self._damage
@@ -419,7 +421,7 @@ class SqliteJournal(Journal):
             if known.serial < now.serial or known == now:
                 if head_at(self._db, self._origin, known.steps, known.amended) == mark.hash:
                     continue
-                check_chain(self._db, self._origin, 1, books.step)  # if steps are damaged, this is not another copy
+                check_chain(self._db, self._origin, 1, books.step)  # damaged steps have their own error
                 read_amendments(self._db, self._origin)
             if not self.accept_loss:
                 raise OlderJournal(older_text(self._files.path, now, known), books.step + 1)
@@ -435,8 +437,8 @@ class SqliteJournal(Journal):
     def _lost(self) -> LostJournal:
         return LostJournal(
             f"{self._files.path} is no longer the journal that this run has written: it was deleted, moved, replaced or put "
-            f"back after step {self.step}. The run stops before its next call. If its directory was moved or put back, resume "
-            "it there: that says what is missing.",
+            f"back after step {self.step}. The run stops before its next call. Put the newer journal back, or go to the "
+            "directory if it was moved. Then resume: if steps are missing, the error says which.",
             self.step + 1,
         )
 

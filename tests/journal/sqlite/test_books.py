@@ -45,7 +45,7 @@ def test_the_books_say_owner_end_and_account(path: Path) -> None:
         ("DELETE FROM notes WHERE name = 'owner'", "a note is missing"),
         ("INSERT INTO notes VALUES ('more', '1', x'00')", "a note is missing"),
         ("DELETE FROM notes WHERE name = 'names'", "'names' is missing"),
-        ("DELETE FROM steps WHERE step = 4", "last steps are missing, from 4"),
+        ("DELETE FROM steps WHERE step = 4", "its steps from 4 on are missing"),
         ("UPDATE notes SET value = '3' WHERE name = 'owner'", "'owner' was changed since it was written"),
     ],
 )

@@ -370,7 +370,7 @@ class Run:
             trust: whether to import the task by the name in the settings of the run. This runs code that whoever made
                 the run has chosen. "mine": only if you have gone on with this run on this machine before.
             fsync: see `create`.
-            accept_loss: whether to open the run although its journal is an older copy of itself. When the run goes on,
+            accept_loss: whether to open the run although its journal is an older copy. When the run goes on,
                 the missing steps are sampled again. What was spent on them stays counted.
 
         Raises:

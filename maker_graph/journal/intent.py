@@ -43,6 +43,6 @@ class Intent(NamedTuple):
         """
         try:
             step, part, known, answer, performed = json.loads(note)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise DamagedRun(f"The journal is damaged: the note of an intent cannot be read ({error}).") from None
         return cls(step, part, known, answer, performed)

@@ -5,7 +5,7 @@ one. If it is the same, the journal is not opened. New steps are read in short t
 imported.
 
 Whatever happens to the run is shown as a state: it is at work, it ended, its process was killed, its directory is gone, or
-its journal is damaged or an older copy of itself.
+its journal is damaged or an older copy.
 """
 
 import json

@@ -17,7 +17,7 @@ def test_an_intent_is_read_as_it_was_written() -> None:
         assert Intent.of(intent.text()) == intent
     unusable = Intent(7, "act", performed=True)
     assert Intent.of(unusable.text()) == unusable
-    for note in ("", "[1]", "{}"):
+    for note in ("", "[1]", "{}", "5"):
         with pytest.raises(DamagedRun, match="note of an intent"):
             Intent.of(note)
 

@@ -106,12 +106,21 @@ TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
 _ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
 _BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
 _NEW = "r.booked IS DISTINCT FROM %(booked)s::uuid"
-_GIVEN = "r.granted_calls, r.granted_cost"
-STANDING = f"r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial, {_GIVEN}"
+STANDING = (
+    "r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial, r.granted_calls, "
+    "r.granted_cost"
+)
+"""The columns that say how a run stands; see `STANDS`."""
+
 _GRANTED = "granted_calls = r.granted_calls + %(over_calls)s::bigint, granted_cost = r.granted_cost + %(over_cost)s::float8"
 _CHARGED = """charged AS (
   UPDATE maker_graph.fleets AS f SET calls = f.calls + %(over_calls)s::bigint, cost = f.cost + %(over_cost)s::float8 FROM won
   WHERE f.name = %(fleet)s::text AND (%(over_calls)s::bigint > 0 OR %(over_cost)s::float8 > 0))"""
+_NOTED = """noted AS (
+  INSERT INTO maker_graph.notes (run, name, value, hash)
+  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
+    AS u (name, value, hash)
+  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash)"""
 
 STANDS = f"SELECT {STANDING} FROM maker_graph.runs AS r WHERE r.number = %(run)s"
 """How a run stands: its epoch, its last step and the hash of that step, the number of amendments and the hash of the last one,
@@ -144,11 +153,7 @@ WITH won AS (
     {_GRANTED}, {_BOOKED}
   WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.step = %(before)s AND r.head = %(head)s RETURNING {STANDING}),
 {_CHARGED},
-noted AS (
-  INSERT INTO maker_graph.notes (run, name, value, hash)
-  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
-    AS u (name, value, hash)
-  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash),
+{_NOTED},
 new AS (
   INSERT INTO maker_graph.steps (run, step, entry, mark, hash)
   SELECT %(run)s, u.step, u.entry, u.mark, u.hash
@@ -167,11 +172,7 @@ WITH won AS (
   UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_GRANTED}, {_BOOKED}
   WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND {_NEW} RETURNING {STANDING}),
 {_CHARGED},
-noted AS (
-  INSERT INTO maker_graph.notes (run, name, value, hash)
-  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
-    AS u (name, value, hash)
-  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash)
+{_NOTED}
 SELECT * FROM won
 """
 """Book what the owner has spent on steps that were not committed, and store notes."""

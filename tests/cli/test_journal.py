@@ -110,7 +110,7 @@ def test_settings_that_were_changed_in_the_database_are_refused(cli: Cli, databa
     assert cli(*RUN, "--run", "r", "--journal", database).returncode == 0
     execute(database, "UPDATE maker_graph.runs SET settings = replace(settings, 'sim:perfect', 'sim:gpt-oss-20b')")
     done = cli("status", "r", "--journal", database)
-    assert (done.returncode, "its settings were changed" in done.stderr) == (6, True)
+    assert (done.returncode, "the settings were changed" in done.stderr) == (6, True)
     execute(database, "UPDATE maker_graph.runs SET settings = '{'")
     assert cli("status", "r", "--journal", database).returncode == 6
 

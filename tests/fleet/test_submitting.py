@@ -81,7 +81,7 @@ def test_a_fleet_is_made_as_a_whole_or_not_at_all(database: str, tmp_path: Path)
 )
 def test_a_limit_that_no_worker_could_keep_to_is_refused(database: str, tmp_path: Path, limits: Limits) -> None:
     path = table(tmp_path, 5)
-    with pytest.raises(UsageError, match=r"--(rpm|max-cost|max-calls) is .* Leave it out for no limit"):
+    with pytest.raises(UsageError, match=r"--(rpm|max-cost|max-calls) must be .* Leave it out for no limit"):
         submitted(database, path, 1, limits)
     assert submitted(database, path, 1).made
 

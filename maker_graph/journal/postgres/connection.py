@@ -76,7 +76,7 @@ def see_address(address: str) -> str:
     """Return `address`, if it has the form of an address of Postgres.
 
     Raises:
-        UsageError: it has not. The text does not repeat it, because it may hold a password.
+        UsageError: it has another form. The text does not repeat it, because it may hold a password.
     """
     if _ADDRESS.fullmatch(address) is None:
         raise UsageError(
@@ -156,8 +156,10 @@ class Connection:
 
         Raises:
             OutOfReach: the database cannot be reached.
-            LimitReached: the database takes no writes.
-            UnusableRun: the database has no journals, or those of a newer maker_graph.
+            LimitReached: the database takes no writes, or this user has no access.
+            UnusableRun: the database has no journals.
+            UsageError: the address is wrong, or a text cannot be kept.
+            DamagedRun: the database reports another error.
         """
         try:
             return self.once(statement, values)
@@ -176,6 +178,7 @@ class Connection:
 
         Raises:
             OutOfReach: the database cannot be reached, or the connection was lost. Then the statement may have been executed.
+            MakerError: the other errors of `rows`.
         """
         prepare = None if self._prepares and not self._within else False  # None: psycopg prepares statements that come often
         with self._using, self._errors():

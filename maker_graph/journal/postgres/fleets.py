@@ -18,7 +18,6 @@ from maker_graph.journal.postgres.purse import REFILLED
 GOES_ON = ("open", "interrupted", "provider", "at work")
 """The states of runs with which a worker goes on. In any other state a run is done, or waits for a person or a higher limit."""
 
-
 MOST_CALLS = 2**63 - 1
 """The highest limit on calls, because the database cannot count further."""
 

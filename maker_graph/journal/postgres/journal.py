@@ -1,14 +1,14 @@
-"""The journal of one run in a Postgres database, which many machines reach.
+"""The journal of one run in a Postgres database, which many machines can reach.
 
-It adds to what every journal promises (`journal/protocol.py`):
+`journal/protocol.py` says what every journal promises. This one adds:
 
-- an append is one statement, which compares owner, step and hash and adds the steps, so no lock outlives it (`schema.py`);
-- when the connection is lost in the middle of a change, the change has a name by which the next connection sees whether it was
-  made; where that cannot be known, what was spent is counted once more, never less;
-- a run of a fleet takes what it may spend from the purse of the fleet, in portions, before it makes a call (`provide`); what it
-  spends beyond that is charged to the purse in the statement that books it;
-- a machine that has worked on a run keeps a high-water mark of it (`watermark.py`), so that a database that was put back to an
-  older copy is noticed there.
+- An append is one statement (`schema.py`). It compares owner, step and hash, and adds the steps. So no lock outlives it.
+- Each change has a name of its own. If the connection is lost in the middle of a change, the next connection sees by this name
+  whether the change was made. If nobody can know, what was spent is counted once more, and never less.
+- A run of a fleet takes what it may spend from the purse of the fleet, in portions, before it makes calls (`provide`). What it
+  spends beyond that is charged to the purse by the statement that books it.
+- A machine that has worked on a run has a high-water mark of it (`watermark.py`). So it notices if the database was replaced
+  by an older copy.
 """
 
 import asyncio
@@ -39,19 +39,20 @@ from maker_graph.journal.steps import LAST, see_chain
 from maker_graph.journal.watermark import Watermark, Watermarks, older_text
 
 LEASE = 15.0
-"""Seconds after which an owner that is not heard of counts as dead, unless it is told another number."""
+"""Seconds of silence after which an owner counts as dead, unless another number is given."""
 
 ROWS_AT_ONCE = 2_000
-"""Steps that are read with one statement."""
+"""The most steps that one statement reads."""
 
 TRUST = 1.0
-"""Seconds for which an owner that has just been seen to be one is not looked at again; a commit always looks."""
+"""Seconds for which a process that was seen to own the run counts as its owner without another look. A commit always looks."""
 
 _WHOLE = [name not in {"cost", "seconds", "draft_cost"} for name in Spent._fields]
+"""Which parts of `Spent` are whole numbers. The database keeps all of them as floats."""
 
 
 class _Stands(NamedTuple):
-    """How a run stands, as the database says."""
+    """How a run stands in the database: the columns of `schema.STANDING`."""
 
     epoch: int
     step: int
@@ -67,25 +68,25 @@ class _Stands(NamedTuple):
 
     @property
     def account(self) -> Account:
-        """The account."""
+        """The account of the run."""
         parts: list[Any] = [int(part) if whole else part for part, whole in zip(self.spent, _WHOLE, strict=True)]
         spent = Spent(*parts)
         return Account(self.step, spent, _reserved(self.reserved), _reserved(self.unsettled), self.serial, self.amended)
 
     @property
     def head(self) -> bytes:
-        """What stands for all steps and later answers."""
+        """One hash over all steps and amendments."""
         return head(self.hash, self.amended_hash)
 
     def left(self, spent: Spent, reserved: Reserved = NONE) -> Reserved:
-        """Return what is left of what was granted once so much more was spent, and so much is reserved; it may be negative."""
+        """Return what is left of the grant once `spent` is booked and `reserved` is reserved. It may be negative."""
         account = self.account
         gone = Reserved(account.spent.cost + spent.cost, account.spent.calls + spent.calls)
         return self.granted.minus(gone).minus(account.unsettled).minus(reserved)
 
     @property
     def granted(self) -> Reserved:
-        """What was taken from the purse of the fleet, whether or not it was used."""
+        """The grant: what the run has taken from the purse of its fleet and not given back."""
         return Reserved(self.granted_cost, self.granted_calls)
 
 
@@ -93,11 +94,11 @@ class Found(NamedTuple):
     """A run that was found in a database.
 
     Attributes:
-        number: by which its rows go.
-        settings: what it was asked for, as it was written.
-        kept: what its task gave it to keep.
-        origin: what its first hash stands on.
-        fleet: to which it belongs, if it does.
+        number: the number of the run in the tables.
+        settings: its settings, as they were written.
+        kept: what its task gave it to keep; None if it gave nothing.
+        origin: the digest of its origin, which its first hash covers.
+        fleet: the fleet to which it belongs; None if it belongs to none.
         stands: how the run stands.
     """
 
@@ -124,10 +125,10 @@ def find(connection: Connection, name: str) -> Found:
 
 
 class PostgresJournal(Journal):
-    """The journal of one run, in a database that has many.
+    """The journal of one run, in a database that holds many runs.
 
     Attributes:
-        name: of the run.
+        name: the name of the run.
     """
 
     def __init__(
@@ -141,20 +142,20 @@ class PostgresJournal(Journal):
         accept_loss: bool = False,
         lease: float = LEASE,
     ) -> None:
-        """Open the journal of the run of this name; it closes the connection at its end.
+        """Open the journal of a run. `close` also closes the connection.
 
         Args:
-            connection: to the database.
-            name: of the run.
-            found: what was found by that name.
-            origin: what the first hash stands on: the run and its settings.
-            witness: a file on this machine that has a high-water mark of the run.
-            accept_loss: open it although it is an older copy of itself.
-            lease: seconds after which this process counts as dead if it is not heard of while it is the owner.
+            connection: the connection to the database.
+            name: the name of the run.
+            found: what `find` has returned for this name.
+            origin: the run and its settings, which the first hash covers. A journal with another origin is refused.
+            witness: a file on this machine with a high-water mark of the run.
+            accept_loss: whether to open the journal even if it is an older copy.
+            lease: seconds of silence after which this process counts as dead while it owns the run.
 
         Raises:
-            DamagedRun: it is of another run or of other settings.
-            OlderJournal: what was committed or paid for since is missing from it.
+            DamagedRun: the journal belongs to another run or to other settings.
+            OlderJournal: the journal is older than the run: steps or costs are missing.
             OutOfReach: the database cannot be reached.
         """
         self.epoch: int | None = None
@@ -163,40 +164,40 @@ class PostgresJournal(Journal):
         self.lease = lease
         self._db = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-journal")
-        self._changing = threading.Lock()  # what is changed, and what is known of it, changes in one order
+        self._changing = threading.Lock()  # one change at a time, so that `_now` is how the run stands after the last
         self._origin = origin_digest(origin)
         if found.origin != self._origin:
-            raise DamagedRun(f"The journal of {name} belongs to another run, or its settings were changed.", 1)
+            raise DamagedRun(f"The journal of {name} belongs to another run, or the settings were changed after it began.", 1)
         self._marks = Watermarks(None, witness, self._origin)
         self._damage: MakerError | None = None
         self._final: dict[int, str] = {}
-        self._seen = 0.0
+        self._seen = 0.0  # when this process was last seen to own the run
         self._run, self._fleet, self._now = found.number, found.fleet, found.stands
-        self._unsettled = NONE
-        self._dry: tuple[int, float] | None = None
+        self._unsettled = NONE  # what this process has reserved: it becomes unsettled if another process takes over
+        self._dry: tuple[int, float] | None = None  # calls and USD that the fleet had taken when its purse was empty
         self.step, self._hash = self._now.step, self._now.hash
         self._hold_against(self._marks.read(), self._now)
 
     @property
     def writable(self) -> bool:
-        """Whether the journal can be written: nobody knows before it is tried."""
+        """Whether the journal can be written. It is always True, because only a write shows whether it can."""
         return True
 
     @property
     def claimed_here(self) -> bool:
-        """Whether somebody has gone on with this run before, with these settings and on this machine."""
+        """Whether the run was claimed before, with these settings and on this machine."""
         return any(mark is not None for mark in self._marks.read())
 
     @property
     def where(self) -> str:
-        """The address of the database, as it may be shown."""
+        """The address of the database, without password and parameters."""
         return shown(self._db.address)
 
     def claim(self, owner: str = "") -> None:
-        """Become the owner of the run, by this name: from now on the appends of any earlier one are refused.
+        """Become the owner of the run. From now on the appends of any earlier owner are refused; see `Journal.claim`.
 
         Raises:
-            OlderJournal: what was committed or paid for since is missing; see `accept_loss`.
+            OlderJournal: the journal is older than the run: steps or costs are missing; see `accept_loss`.
             OutOfReach: the database cannot be reached.
         """
         with self._changing:
@@ -204,7 +205,7 @@ class PostgresJournal(Journal):
 
     def _claim(self, owner: str) -> None:
         marks = self._marks.read()
-        while True:  # until nothing is booked between the look and the claim
+        while True:  # again, if another process has booked something between the look and the claim
             now = self._stands()
             account = now.account
             for mark in self._hold_against(marks, now):
@@ -227,10 +228,10 @@ class PostgresJournal(Journal):
         self._kept(found)
 
     def beat(self) -> None:
-        """Say that this owner lives.
+        """Renew the lease.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
             OutOfReach: the database cannot be reached.
         """
         if self._db.row(schema.BEAT, {"run": self._run, "epoch": self.epoch}) is None:
@@ -244,15 +245,13 @@ class PostgresJournal(Journal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Store decisions, each with where it led to, what was spent since the last append, what may be under way, and notes.
-
-        It is one statement: on return all of it is on the server's disk.
+        """Store decided steps, what was spent, and notes, in one statement; see `Journal.append`.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
-            StaleStep: the steps do not follow the journal's last one.
+            TakenOver: this process does not own the run, or does not own it any more.
+            StaleStep: the steps do not follow the last step of the journal.
             OutOfReach: the database cannot be reached.
-            DamagedRun: older steps were found damaged since; see `check`.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
         with self._changing:
             self._append(steps, spent, reserved, notes)
@@ -284,7 +283,7 @@ class PostgresJournal(Journal):
             if (now.epoch, now.step, now.hash) != (self.epoch, last, after):
                 self._book(spent)
                 raise taken_over() if now.epoch != self.epoch else stale(first, now.step)
-            found = now  # the connection was lost, but the statement was done
+            found = now  # the connection was lost, but the steps were stored
         self._kept(found)
 
     async def aappend(
@@ -294,9 +293,10 @@ class PostgresJournal(Journal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Do as `append` in a thread; who is cancelled meanwhile learns how it ended first.
+        """Do the same as `append` in a thread. A caller that is cancelled still waits until the append has ended.
 
-        What is spent from now on is booked after it, so that what may be under way is never less than what was last said.
+        The lock is taken at once, so what is reserved from now on is written later. Else this append could put an older and
+        smaller reservation in its place.
         """
         self._changing.acquire()
 
@@ -316,15 +316,13 @@ class PostgresJournal(Journal):
             raise
 
     def amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
-        """Store later answers to steps that were committed as open, each with its step; on return they are kept.
-
-        It is one statement: all of them are stored, or none. What was spent is booked as well, also if none is stored.
+        """Store answers to steps that were committed as open, in one statement; see `Journal.amend`.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
             UsageError: a step is not committed, was not left open, was answered already, or its new decision is open too.
             OutOfReach: the database cannot be reached.
-            DamagedRun: older steps were found damaged since; see `check`.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
         with self._changing:
             self._amend(answers, spent, reserved)
@@ -366,33 +364,36 @@ class PostgresJournal(Journal):
         return self._stands().epoch
 
     def owned(self) -> None:
-        """See that this process is the owner of the run, and that what it spends can be kept.
+        """Make sure that this process owns the run. For `TRUST` seconds after a look, the database is not asked again.
 
         Raises:
-            TakenOver: it is not the owner, or no longer.
+            TakenOver: this process does not own the run, or does not own it any more.
             OutOfReach: the database cannot be reached.
+            DamagedRun: `check` has found damage in older steps since the run was opened.
         """
         if self._damage is not None:
             raise self._damage
         if time.monotonic() - self._seen > TRUST and not self._changing.locked():
-            self.owned_now()  # a change that is under way looks itself, and may be waiting for the database
+            self.owned_now()  # a change that is under way looks itself, and may have to wait for the database
 
     def owned_now(self) -> None:
-        """See that this process is the owner, whenever it was last seen to be.
+        """Ask the database whether this process owns the run.
 
         Raises:
-            TakenOver: it is not.
+            TakenOver: this process does not own the run, or does not own it any more.
+            OutOfReach: the database cannot be reached.
         """
         if self._stands().epoch != self.epoch:
             raise taken_over()
         self._seen = time.monotonic()
 
     def intend(self, intent: Intent) -> None:
-        """Keep what is about to be done outside; on return it is on the server's disk.
+        """Store the intent to act on the world; see `Journal.intend`.
 
         Raises:
-            TakenOver: this process is not the owner of the run, or no longer.
-            StaleStep: it is not about the step that follows the journal's last one.
+            TakenOver: this process does not own the run, or does not own it any more.
+            StaleStep: the intent is not about the step that follows the last step of the journal.
+            OutOfReach: the database cannot be reached.
         """
         text = intent.text()
         values = {"name": INTENT, "value": text, "seal": seal(self._origin, INTENT, text), "step": intent.step - 1}
@@ -401,13 +402,13 @@ class PostgresJournal(Journal):
             raise taken_over() if now.epoch != self.epoch else stale(intent.step, now.step)
 
     def provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:
-        """Return how much may be under way: what is wished if the purse of the fleet has it, else what it has.
+        """Return how much calls under way may spend; see `Journal.provide`.
 
-        What was taken from the purse and is not used up yet comes first.
+        What is left of the grant of the run is used first. Only what is missing is taken from the purse of the fleet.
 
         Raises:
-            LimitReached: the purse does not have the least.
-            TakenOver: this process is not the owner of the run, or no longer.
+            LimitReached: the purse holds less than `least`.
+            TakenOver: this process does not own the run, or does not own it any more.
             OutOfReach: the database cannot be reached.
         """
         if self._fleet is None:
@@ -434,16 +435,19 @@ class PostgresJournal(Journal):
         return Reserved(max(least.cost, min(wished.cost, left.cost)), max(least.calls, min(wished.calls, left.calls)))
 
     def _granted_after_all(self, values: Mapping[str, float]) -> list[tuple[Any, ...]]:
-        """Ask the purse again, and keep how much was taken from it before: what comes back after that is less."""
+        """Note how much was taken from the purse, and ask it once more.
+
+        What others gave back before the note is found by asking again; what they give back later is found by `REFILLED`.
+        """
         taken = self._db.once(TAKEN, {"fleet": self._fleet})
         self._dry = (int(taken[0][0]), float(taken[0][1])) if taken else None
         return self._db.once(GRANT, self._own(values))
 
     def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
-        """Add what was spent on steps that were not committed; on return it, notes, and what may be under way are kept.
+        """Book what was spent on steps that were not committed, and store notes; see `Journal.spend`.
 
         Raises:
-            TakenOver: a former owner reserves more for calls that it has yet to make.
+            TakenOver: this process does not own the run, has spent nothing, and reserves something for new calls.
             OutOfReach: the database cannot be reached.
         """
         with self._changing:
@@ -460,35 +464,40 @@ class PostgresJournal(Journal):
             raise taken_over()
 
     def account(self) -> Account:
-        """Return what the run has spent, in all its sessions."""
+        """Return what the run has spent in all its sessions.
+
+        Raises:
+            OutOfReach: the database cannot be reached.
+        """
         return self._stands().account
 
     def check(self, at_once: int = CHECKED_AT_ONCE) -> None:
-        """See that the chains of hashes are whole, without applying an answer.
+        """Check the hashes of all steps and amendments. No answer is applied.
 
-        All later answers and the last `at_once` steps are checked before this returns, and the older ones in a thread
-        meanwhile. If they do not hold, the next `append` says so.
+        All amendments and the last `at_once` steps are checked before this returns. Older steps are checked in a thread. If one
+        of them does not fit, the next `append` raises the error.
 
         Raises:
-            DamagedRun: one is not whole, with the first step that does not hold.
+            DamagedRun: a hash does not fit; the error has the first such step.
+            OutOfReach: the database cannot be reached.
         """
         first = max(1, self.step - at_once + 1)
         see_chain(self._rows(first, self.step), self._hash_at(first - 1), first, self.step)
         if self.step and self._hash_at(self.step) != self._hash:
-            raise DamagedRun("The journal is damaged: its last step is not the one that its run names.", self.step)
+            raise DamagedRun("The journal is damaged: its last step is not the one that the row of the run names.", self.step)
         self._final = self._read_amendments()
         if first > 1:
             threading.Thread(target=self._check_older, args=(first - 1,), name="maker-graph-check", daemon=True).start()
 
     def set_note(self, name: str, value: str) -> None:
-        """Keep a note; on return it is on the server's disk."""
+        """Store a note. It is on the disk of the server when this returns."""
         values = {"name": name, "value": value, "seal": seal(self._origin, name, value)}
         self._db.row(schema.NOTE, self._own(values))
 
     def say(self, state: str, said: str | None = None) -> None:
-        """Say how the session of this owner stands, in a word, and `said` for who looks on.
+        """Store how the session of this owner stands, in a word, and what it says to those who watch the run.
 
-        What it took from the purse and did not use goes back.
+        What the run took from the purse and did not use goes back.
         """
         calls, cost = self._dry if self._dry is not None and state == "limit" else (None, None)
         with self._changing:
@@ -498,7 +507,7 @@ class PostgresJournal(Journal):
                 self._now = _Stands(*found)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection and the high-water mark."""
         self._thread.shutdown()
         self._marks.close()
         self._db.close()
@@ -506,46 +515,46 @@ class PostgresJournal(Journal):
     def _stands(self) -> _Stands:
         row = self._db.row(schema.STANDS, {"run": self._run})
         if row is None:
-            raise UnusableRun(f"The run {self.name} is no longer at {self.where}.")
+            raise UnusableRun(f"The run {self.name} is no longer at {self.where}: put it back, or start a new run.")
         return _Stands(*row)
 
     def _kept(self, found: _Stands) -> None:
-        """Take note of what was written."""
+        """Note how the run stands after a change, here and in the high-water mark."""
         self._now, self.step, self._hash, self._seen = found, found.step, found.hash, time.monotonic()
         self._unsettled = _reserved(found.reserved)
         self._marks.write(Watermark(found.epoch, found.head, found.account))
 
     def _changed(self, statement: str, values: Mapping[str, Any]) -> _Stands | None:
-        """Change the run, and return how it stands then; None if it stands otherwise than the statement expects.
+        """Change the run, and return how it stands then; None if a condition of the statement does not hold.
 
         Raises:
-            OutOfReach: the database cannot be reached. The run may have been changed or not.
+            OutOfReach: the database cannot be reached. The change may have been made or not.
         """
         given = self._own({"booked": uuid4(), "fleet": self._fleet, **values})
         try:
             found = self._db.once(statement, given)
         except OutOfReach:
-            self._unsettled = NONE  # what was reserved before is not known any more
+            self._unsettled = NONE  # nobody knows whether the new reservation was stored
             given |= {"settles_calls": 0.0, "settles_cost": 0.0}
             done = partial(self._db.rows, schema.IF_BOOKED, given)
-            found = done() or self._db.once(statement, given) or done()  # the first try may reach the server at any moment
+            found = done() or self._db.once(statement, given) or done()  # the first try may still reach the server
         return _Stands(*found[0]) if found else None
 
     def _own(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {"run": self._run, "epoch": self.epoch, **values}
 
     def _spending(self, spent: Spent, reserved: Reserved) -> dict[str, Any]:
-        """Return the values of what is booked; what goes beyond what was granted is charged to the purse."""
+        """Return the values that book what was spent. What goes beyond the grant is charged to the purse."""
         over = self._over(self._now.left(spent, reserved))
         return {"spent": list(map(float, spent)), "reserved": list(map(float, reserved)), **over}
 
     def _over(self, left: Reserved) -> dict[str, Any]:
-        """Return what is charged to the purse so that not less is granted than was used."""
+        """Return what is charged to the purse if `left` is negative, so that the grant covers all that was used."""
         charged = NONE if self._fleet is None else left
         return {"over_calls": max(0, -charged.calls), "over_cost": max(0.0, -charged.cost)}
 
     def _book(self, spent: Spent) -> None:
-        """Book what was spent by one who is not the owner, or whose steps were refused: money is gone, whoever was first."""
+        """Book what this process has spent although it is not the owner, or its steps were refused: the money is gone."""
         self._seen = -inf
         if not any(spent):
             return
@@ -560,7 +569,7 @@ class PostgresJournal(Journal):
         }
         if self._changed(schema.SPEND_LATE, values) is not None:
             return
-        held = _reserved(self._now.reserved)  # the owner, whose steps did not follow: its calls are still under way
+        held = _reserved(self._now.reserved)  # the owner, whose steps were refused: its calls are still under way
         found = self._changed(schema.SPEND, {**self._noted(NO_NOTES), **self._spending(spent, held)})
         if found is not None:
             self._now, self._unsettled = found, held
@@ -570,10 +579,10 @@ class PostgresJournal(Journal):
         return {"names": names, "values": values, "seals": [seal(self._origin, *each) for each in notes.items()]}
 
     def _hold_against(self, marks: Sequence[Watermark | None], now: _Stands) -> list[Watermark]:
-        """Return the high-water marks that know of more than the journal.
+        """Return the high-water marks that are ahead of the journal.
 
         Raises:
-            OlderJournal: there are such, and a loss is not accepted.
+            OlderJournal: there are such marks, and `accept_loss` is False.
         """
         ahead = []
         for mark in filter(None, marks):
@@ -590,10 +599,10 @@ class PostgresJournal(Journal):
         try:
             see_chain(_rows_of(other, self._run, 1, last), self._origin, 1, last)
         except OutOfReach:
-            pass  # who goes on meets it too
+            pass  # the run meets the same error
         except MakerError as error:
             self._damage = error
-        except Exception as error:  # noqa: BLE001  in a thread of its own, the error would be lost
+        except Exception as error:  # noqa: BLE001  an error would be lost in this thread
             self._damage = DamagedRun(f"The journal is damaged: {error}.")
         finally:
             other.close()
@@ -618,7 +627,7 @@ class PostgresJournal(Journal):
         return iter(self._db.rows(schema.AMENDMENTS, {"run": self._run}))
 
     def _head_at(self, steps: int, amended: int) -> bytes:
-        """Return what stood for the journal when it had so many steps and later answers; something else if some are missing."""
+        """Return the `_Stands.head` of so many steps and amendments; another hash if some of them are missing."""
         now = self._now
         last = now.hash if steps == now.step else self._hash_at(steps)
         if amended == 0:
@@ -656,18 +665,23 @@ def make_run(
     place: int = 0,
     total: int | None = None,
 ) -> bool:
-    """Make a run, with its first notes; return whether it was not there before. To be called within a transaction.
+    """Make a run, with its first notes. Return False if there is a run of this name already.
+
+    It must be called within a transaction.
 
     Args:
-        connection: to a database with the tables.
-        name: of the run.
-        settings: what it is asked for, as it is to be read again.
-        origin: what the first hash stands on.
+        connection: the connection to a database that has the tables.
+        name: the name of the run.
+        settings: its settings, as text.
+        origin: the run and its settings, which the first hash covers.
         kept: what its task gives it to keep.
         notes: its first notes.
-        fleet: to which it belongs.
-        place: of the run in the fleet, from 0.
-        total: steps of its task, if that is known.
+        fleet: the fleet to which it belongs.
+        place: the place of the run in the fleet, from 0.
+        total: how many steps its task has, if that is known.
+
+    Raises:
+        OutOfReach: the database cannot be reached.
     """
     began = origin_digest(origin)
     values = {

@@ -4,8 +4,8 @@
 - The grant of a run is never less than what it has spent, reserved and left unsettled. If calls cost more than was estimated,
   the owner books more than the grant. The same statement charges the difference to the purse, whatever the limits say.
 - `calls` and `cost` of the fleet are the sums of the grants of its runs. So they are never less than what was really spent.
-- When a session ends (`SAY`), what was granted and not used goes back to the purse. Workers then open the runs again that had
-  found the purse empty (`REFILLED`).
+- When a session says how it stands (`SAY`), at its end at the latest, what was granted and not used goes back to the purse.
+  Workers then open the runs again that had found the purse empty (`REFILLED`).
 
 Only the owner of a run changes what is left of its grant. A statement locks the row of the run before the row of the fleet.
 """
@@ -19,7 +19,10 @@ TIMES = 10
 """A run takes this many times the USD that it needs now, as long as the purse is far from empty."""
 
 PART = 8
-"""A portion is at most the rest of the purse divided by this. So near the end, little stays with runs that do not need it."""
+"""Unless a run needs more, its portion is at most the rest of the purse divided by this.
+
+So near the end, little stays with runs that do not need it.
+"""
 
 EMPTY = (
     "The purse that this run shares with the other runs of its fleet is empty: submit the fleet again with a higher --max-cost "
@@ -69,10 +72,11 @@ FROM mine WHERE r.number = mine.number RETURNING {STANDING}
 """
 """Record the state of the owner's session, and give back what was granted and not used, in one statement.
 
-If a run ends because the purse was empty, it records how much the other runs had taken (`dry_calls`, `dry_cost`).
+If a run ends because the purse was empty, it records how much is still taken from it afterwards (`dry_calls`, `dry_cost`).
 """
 
 TAKEN = "SELECT calls, cost FROM maker_graph.fleets WHERE name = %(fleet)s"
+"""How many calls and USD are taken from the purse."""
 
 REFILLED = """
 UPDATE maker_graph.runs AS r SET state = 'open', dry_calls = NULL, dry_cost = NULL FROM maker_graph.fleets AS f

@@ -1,7 +1,7 @@
 """The rate of a fleet: how fast its workers may ask the provider together, and when all of them wait.
 
 Each call needs a slot, which is a point in time. Slots are far enough apart to keep to the rate. A worker takes slots from the
-row of the fleet: as many as it has callers, and only slots of the near future. A slot that nobody took in time is lost, so that no
+row of the fleet: as many as it has callers, and only slots of the near future. A slot that nobody took in time is lost, so no
 burst follows a pause. If the provider asks one worker to wait, or does not answer it, this is recorded in the same row.
 
 All times are those of the database's clock.

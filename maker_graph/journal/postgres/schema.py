@@ -1,11 +1,11 @@
-"""The tables of the journals of many runs, in a schema of their own, and their form.
+"""The tables of the journals of many runs, and the statements on them. The tables are in a schema of their own.
 
-A run is one row of `runs` and its rows in `steps`, `amendments` and `notes`. A fleet is many runs that share a purse, which is
-what they may spend together, and a rate, which is how fast they may ask.
+A run is one row of `runs`, with its rows in `steps`, `amendments` and `notes`. A fleet is many runs that share a purse and a
+rate. The purse is what they may spend together. The rate is how fast they may ask the provider.
 """
 
 FORM = 1
-"""The form of the tables; see `prepare`."""
+"""The version of the form of the tables. A journal of another form is refused."""
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS maker_graph;
@@ -93,29 +93,44 @@ CREATE TABLE maker_graph.workers (
 """
 
 TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
-"""What makes them. In `mark` stands the digest of where the machine stood after the step. In `spent`, `reserved` and
-`unsettled` stand the parts of an account, see `core/spending.py`: the database adds to them itself, so that what a former owner
-books late is added to what the new one has booked. `booked` is the name of the last change, by which who lost the connection
-in the middle of one sees whether it was made; and a change that reaches the server twice is made once. `booked_late` is the
-same for what was last booked by one who is not the owner: the two do not hide each other."""
+"""The statements that make the tables. Some columns of `runs` and `steps`:
+
+- `mark` is the digest of the state of the machine after the step.
+- `spent`, `reserved` and `unsettled` are the parts of the account (`core/spending.py`). The database adds to `spent` itself, so
+  what a former owner books late is added to what the new owner has booked.
+- `booked` is the name of the last change. A process that lost the connection in the middle of a change sees by it whether the
+  change was made. A change that reaches the server twice is made once.
+- `booked_late` is the same for what was last booked by a process that is not the owner. So neither of the two hides the other.
+"""
 
 _ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
 _BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
 _NEW = "r.booked IS DISTINCT FROM %(booked)s::uuid"
-_GIVEN = "r.granted_calls, r.granted_cost"
-STANDING = f"r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial, {_GIVEN}"
+STANDING = (
+    "r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial, r.granted_calls, "
+    "r.granted_cost"
+)
+"""The columns that say how a run stands; see `STANDS`."""
+
 _GRANTED = "granted_calls = r.granted_calls + %(over_calls)s::bigint, granted_cost = r.granted_cost + %(over_cost)s::float8"
 _CHARGED = """charged AS (
   UPDATE maker_graph.fleets AS f SET calls = f.calls + %(over_calls)s::bigint, cost = f.cost + %(over_cost)s::float8 FROM won
   WHERE f.name = %(fleet)s::text AND (%(over_calls)s::bigint > 0 OR %(over_cost)s::float8 > 0))"""
+_NOTED = """noted AS (
+  INSERT INTO maker_graph.notes (run, name, value, hash)
+  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
+    AS u (name, value, hash)
+  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash)"""
 
 STANDS = f"SELECT {STANDING} FROM maker_graph.runs AS r WHERE r.number = %(run)s"
-"""How a run stands: owner, step, hash of that step, later answers, hash of the last of them, the account, and what the run took
-from the purse of its fleet.
+"""How a run stands: its epoch, its last step and the hash of that step, the number of amendments and the hash of the last one,
+the account, and the grant.
 
-What is booked beyond what was granted is charged to the purse in the same statement, as `over`: see `purse.py`."""
+Statements that book more than the grant also charge the difference to the purse (`over_calls`, `over_cost`): see `purse.py`.
+"""
 
 IF_BOOKED = f"{STANDS} AND %(booked)s::uuid IN (r.booked, r.booked_late)"
+"""How a run stands, if the change of this name was made."""
 
 CLAIM = f"""
 WITH won AS (
@@ -127,8 +142,10 @@ WITH won AS (
 {_CHARGED}
 SELECT * FROM won
 """
-"""Become the owner; nothing if anything was booked since the account was read. Who has no name only answers: what the last
-session said still holds."""
+"""Become the owner. Nothing happens if anything was booked since the account was read.
+
+An owner without a name only answers open steps. Then what the last session said stays as it was.
+"""
 
 APPEND = f"""
 WITH won AS (
@@ -136,11 +153,7 @@ WITH won AS (
     {_GRANTED}, {_BOOKED}
   WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.step = %(before)s AND r.head = %(head)s RETURNING {STANDING}),
 {_CHARGED},
-noted AS (
-  INSERT INTO maker_graph.notes (run, name, value, hash)
-  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
-    AS u (name, value, hash)
-  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash),
+{_NOTED},
 new AS (
   INSERT INTO maker_graph.steps (run, step, entry, mark, hash)
   SELECT %(run)s, u.step, u.entry, u.mark, u.hash
@@ -148,21 +161,21 @@ new AS (
     AS u (step, entry, mark, hash))
 SELECT * FROM won
 """
-"""Commit steps, in one statement: the row of the run is changed only by its owner and only at the step and hash that the owner
-knows, and what it gives back feeds the rows of the steps."""
+"""Commit steps.
+
+The row of the run is changed only by its owner, and only if it stands at the step and the hash that the owner knows. Steps and
+notes are added only if that row was changed.
+"""
 
 SPEND = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_GRANTED}, {_BOOKED}
   WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND {_NEW} RETURNING {STANDING}),
 {_CHARGED},
-noted AS (
-  INSERT INTO maker_graph.notes (run, name, value, hash)
-  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
-    AS u (name, value, hash)
-  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash)
+{_NOTED}
 SELECT * FROM won
 """
+"""Book what the owner has spent on steps that were not committed, and store notes."""
 
 SPEND_LATE = f"""
 WITH settled AS (
@@ -183,9 +196,11 @@ charged AS (
   FROM late, settled WHERE f.name = late.fleet)
 SELECT {STANDING} FROM late AS r
 """
-"""Book what somebody spent who is not the owner. What it had reserved when it was taken over has been unsettled since: what it
-says now takes the place of that, so that it is counted once. The purse is charged with the rest in the same statement, for the
-owner of the run does not know of it."""
+"""Book what was spent by a process that is not the owner.
+
+What this process had reserved became unsettled when another one took over. What it books now replaces that, so that it is
+counted once. The same statement charges the rest to the purse, because the owner of the run does not know of it.
+"""
 
 AMEND = f"""
 WITH won AS (
@@ -212,7 +227,7 @@ SELECT %(run)s, %(name)s, %(value)s, %(seal)s FROM maker_graph.runs AS r
 WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.step = %(step)s FOR UPDATE
 ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash RETURNING 1
 """
-"""Keep a note if this is the owner and the run stands at this step."""
+"""Store a note, if this process is the owner and the run is at this step."""
 
 BEAT = "UPDATE maker_graph.runs SET beat = clock_timestamp() WHERE number = %(run)s AND epoch = %(epoch)s RETURNING 1"
 
@@ -246,7 +261,7 @@ SESSION = """
 SELECT said, state IN ('at work', 'waits') AND clock_timestamp() - beat < make_interval(secs => lease)
 FROM maker_graph.runs WHERE name = %(name)s
 """
-"""What the last session said, and whether its process is alive, which means that its lease has not ended."""
+"""What the last session said, and whether its process is alive: its lease has not ended."""
 
 _RUN = "(SELECT number FROM maker_graph.runs WHERE name = %(name)s)"
 
@@ -255,7 +270,7 @@ _STAMP = """r.name, extract(epoch FROM r.beat)::float8, r.number, r.epoch, r.ser
     WHERE a.run = r.number)"""
 
 STAMP = f"SELECT {_STAMP} FROM maker_graph.runs AS r WHERE r.name = %(name)s"
-"""The name, the time of the last sign of life, and a value that differs as soon as anything in the run has changed."""
+"""The name, the time of the last sign of life, and values of which one differs as soon as anything in the run has changed."""
 
 STAMPS = f"SELECT {_STAMP} FROM maker_graph.runs AS r ORDER BY r.beat DESC, r.number DESC LIMIT %(most)s"
 
@@ -279,7 +294,7 @@ ANSWERS = f"""
 SELECT step::text || ' ' || left_at::text, answer FROM maker_graph.answers WHERE run = {_RUN}
 ORDER BY step LIMIT %(most)s
 """
-"""The answers that people have left, each with its key: the step and when it was left."""
+"""The answers that people have left. The key of each is its step and the time at which it was left."""
 
 _THIS = f"run = {_RUN} AND step::text || ' ' || left_at::text = %(key)s"
 

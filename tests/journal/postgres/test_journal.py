@@ -531,7 +531,7 @@ def test_a_look_at_a_journal_that_is_being_amended_finds_no_damage(in_postgres: 
 def test_the_end_of_the_journal_is_what_its_run_says(in_postgres: InPostgres) -> None:
     filled(in_postgres.open())[0].close()
     in_postgres.do("UPDATE maker_graph.runs SET step = 3")
-    with pytest.raises(DamagedRun, match="its last step is not the one that its run names"):
+    with pytest.raises(DamagedRun, match="its last step is not the one that the row of the run names"):
         in_postgres.open(claim=False).check()
 
 

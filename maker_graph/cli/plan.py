@@ -14,11 +14,12 @@ from maker_graph.cli.output import show, shown, tell
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
-from maker_graph.models.pricing import parse_price
+from maker_graph.models.pricing import list_price, parse_price
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.statistics.labelled import CONFIDENCE
 
 if TYPE_CHECKING:
+    from maker_graph.calibration.estimates import ModelEstimates
     from maker_graph.calibration.lines import Result
     from maker_graph.calibration.plan import Speed
 
@@ -40,7 +41,10 @@ def plan_command(
             metavar="FILE", help="The file that calibrate wrote; for a task of parts one for each part. Or give --p."
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The model to plan for, if the file holds several.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model to plan for, if the file holds several. Without a file: the one whose list price counts."),
+    ] = None,
     p: Annotated[float | None, typer.Option("--p", help="The probability that a valid sample is right.")] = None,
     error: Annotated[float | None, typer.Option(help="In place of --p: the probability that a valid sample is wrong.")] = None,
     valid: Annotated[float | None, typer.Option(help="The share of the samples without a red flag.")] = None,
@@ -162,11 +166,12 @@ def plan_command(
         "rho": None if rho is None else Interval(value=rho, low=rho, high=rho),
         "rival": rival,
         "tokens": None if tokens is None else _tokens(tokens),
-        "price": None if price is None else astuple(parse_price(price)),
+        "price": _price(price, None if calibrations else model),
         "latency": latency,
     }
     estimates = replace(estimates, **{name: value for name, value in given.items() if value is not None})
     found = make_plans(estimates, steps, target, speed)
+    found["warnings"] += _without_cost(estimates, model)
     if not as_json:
         _show(found)
     return Ending(result={**found, **drawn})
@@ -258,6 +263,21 @@ def _one_of(results: "list[Result]", model: str | None) -> "Result":
     raise UsageError(f"The file holds no model {model!r}, only {', '.join(r.model for r in results)}.")
 
 
+def _price(own: str | None, model: str | None) -> tuple[float, float] | None:
+    """Return the user's own price, else the list price of `model`: USD per million input and output tokens."""
+    found = parse_price(own) if own is not None else None if model is None else list_price(model)
+    return None if found is None else (found.input, found.output)
+
+
+def _without_cost(estimates: "ModelEstimates", model: str | None) -> list[str]:
+    """Return what is missing if a cost was asked for and cannot be computed."""
+    if model is not None and estimates.price is None:
+        return [f"No price is known for {model}: give --price IN,OUT (USD per million tokens)."]
+    if estimates.price is not None and estimates.tokens is None:
+        return ["The cost needs the tokens of a sample: give --tokens IN,OUT."]
+    return []
+
+
 def _tokens(text: str) -> tuple[float, float]:
     try:
         given, made = (float(part) for part in text.split(","))
@@ -275,6 +295,8 @@ def _show(found: dict[str, Any]) -> None:
     for name, title in (("independent", "If errors are independent"), ("correlated", "With that correlation")):
         if name in found:
             show(_table(title, found[name]))
+    if found["independent"]["k"] is not None:
+        show("> marks the lowest k that reaches the target.")
     for warning in found["warnings"]:
         show(shown(("Note:", "yellow"), f" {warning}"))
 
@@ -286,9 +308,9 @@ def _table(title: str, column: dict[str, Any]) -> Table:
     for row in column["near"]:
         low, high = row["p_full_low"], row["p_full_high"]
         cells = [
-            str(row["k"]),
+            f"{'> ' if row['k'] == column['k'] else ''}{row['k']}",
             f"{row['p_full']:.4f}",
-            "" if low is None else f"{low:.3f} to {high:.3f}",
+            "" if low is None else f"{low:.4f} to {high:.4f}",
             f"{row['samples']:,.0f}",
             f"{row['samples_per_step']:.2f}",
             "-" if row["tokens"] is None else f"{row['tokens'] / 1e6:,.2f} M",

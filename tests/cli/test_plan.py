@@ -21,6 +21,22 @@ def test_plan_prints_one_object_with_both_models_of_errors(cli: Cli) -> None:
     shown = cli("plan", *args, COLUMNS="100").stdout
     assert "If errors are independent" in shown
     assert "and k = 4 is needed" in " ".join(shown.split())
+    assert "\n> 3 " in shown
+    assert "\n> 4 " in shown
+
+
+def test_a_plan_from_numbers_takes_the_list_price_of_a_model_and_says_what_is_missing(cli: Cli) -> None:
+    args = ["plan", "--p", ".9", "--steps", "9", "--tokens", "1000,100", "--json"]
+    priced = json.loads(cli(*args, "--model", "sim:gpt-4.1-mini").stdout)
+    own = json.loads(cli(*args, "--price", ".4,1.6").stdout)
+    assert priced["independent"]["cost_usd"] == own["independent"]["cost_usd"] > 0
+    for more, says in (
+        (["--model", "openai:no-such-model"], "No price is known for openai:no-such-model: give --price"),
+        (["--price", "1,1"], "The cost needs the tokens of a sample: give --tokens"),
+    ):
+        found = json.loads(cli("plan", "--p", ".9", "--steps", "9", "--json", *more).stdout)
+        assert found["independent"]["cost_usd"] is None
+        assert [each for each in found["warnings"] if says in each]
 
 
 @pytest.mark.parametrize(

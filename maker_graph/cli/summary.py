@@ -22,6 +22,8 @@ from maker_graph.runs import Run
 CODES: Mapping[Verdict | None, int] = {"contradicted": CONTRADICTED, "unfinished": CONTRADICTED, "open": EXIT_CODES[Undecided]}
 """The exit codes of verdicts that are not good. A run that is not over is among them, because `verify` expects an end."""
 
+_GIVERS = {"program": "the program", "world": "the world", "person": "a person"}
+
 STYLES: Mapping[Verdict | None, str] = {"proved": "green", "right": "green", "contradicted": "red", "open": "yellow"}
 
 
@@ -65,8 +67,8 @@ def _position(result: Summary) -> str:
 def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
     if result["done"] is None:
-        why = "its task is code (--task or --trust imports it), or its input is not on this machine"
-        yield "Final state", f"not replayed, for {why}: {_position(result)}"
+        why = "the task is code, which --task or --trust imports, or its input is not on this machine"
+        yield "Final state", f"not computed from the {_position(result)}: {why}"
     elif result["verdict"] == "unfinished":
         yield "Final state", f"not done: {_position(result)}"
     else:
@@ -75,11 +77,14 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     if result["result"] is not None:
         yield "Result", visible(result["result"] if isinstance(result["result"], str) else json.dumps(result["result"]))
     steps = max(result["steps"], 1)
-    others = f"{result['proved']:,} proved, each other one" if result["proved"] else "each"
-    yield "Steps", f"{_position(result).removesuffix(' steps')}, {others} decided by {_by(result)}"
+    yield "Steps", f"{_position(result).removesuffix(' steps')}, {_decided(result)}"
     yield from _passed_rows(result)
     yield from _verified_rows(result)
-    yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
+    yield (
+        "Samples",
+        f"{result['samples']:,}"
+        + (f" ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)" if result["steps"] else ""),
+    )
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
     if result["lost"]:
@@ -135,6 +140,15 @@ def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
         yield "Merged", f"on {counted(merged, 'step')} {what}"
 
 
+def _decided(result: Summary) -> str:
+    """Return how many steps were answered or proved in which way, in words."""
+    answered = [f"{number:,} answered by {_GIVERS[by]}" for by, number in result["given"].items()]
+    if result["steps"] and sum(result["given"].values()) == result["steps"]:
+        return ", ".join(answered)
+    ways = [*answered, *([f"{result['proved']:,} proved"] if result["proved"] else [])]
+    return f"{', '.join(ways)}{', each other one' if ways else 'each'} decided by {_by(result)}"
+
+
 def _by(result: Summary) -> str:
     """Return what decides a step, in words."""
     if result["rungs"]:
@@ -155,4 +169,4 @@ def _single(result: Summary) -> str:
     otherwise = f"would have given another answer, or none, on {counted(differs, 'step')}, first at step {first:,}"
     if result["single_wrong"] is None:
         return otherwise
-    return f"{otherwise}. It is wrong on {counted(result['single_wrong'], 'step')}, the votes on {result['wrong']:,}"
+    return f"{otherwise}. Wrong: {counted(result['single_wrong'], 'first sample')}, {counted(result['wrong'] or 0, 'decision')}"

@@ -5,6 +5,7 @@ run, so that a look at it need not replay it.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ from maker_graph.run.stuck import Stuck, kept_stuck
 
 LONG = 20_000
 """With so many steps or more, a replay takes seconds, and the user is told of it."""
+
+GIVERS = ("program", "world", "person")
+"""Who gives an answer without a vote that decides."""
 
 _VERDICT = "verdict"
 """The name of the note with the verdict."""
@@ -94,6 +98,7 @@ class Summary(TypedDict):
         standings: "proved", "valid", "unknown" -> votes of which the verifier says so. Samples that it calls invalid
             are in `flags`.
         merged: steps whose winner won only because the task's `key` makes one candidate of several answers.
+        given: "program", "world" or "person" -> steps whose answer it gave, without a vote that decided.
     """
 
     run: str
@@ -133,6 +138,7 @@ class Summary(TypedDict):
     proved: int
     standings: dict[str, int]
     merged: int
+    given: dict[str, int]
 
 
 def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summary:
@@ -195,6 +201,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         proved=totals.get("proved", 0),
         standings=totals.get("standings", {}),
         merged=totals.get("merged", 0),
+        given={by: found.given[by] for by in GIVERS if found.given[by]},
     )
 
 
@@ -224,6 +231,7 @@ class _Found(NamedTuple):
     steps: int
     totals: Totals
     single_differs: int
+    given: Counter[str]
     done: bool | None = None
     findings: Findings | None = None
     digest: str | None = None
@@ -233,12 +241,13 @@ class _Found(NamedTuple):
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
     at, examiner = run.machine.begin(), Examiner(run.task)
     amended = run.journal.amendments()
-    digest, totals = at["digest"], at["totals"]
+    digest, totals, given = at["digest"], at["totals"], Counter[str]()
     for committed, before, after in run.journal.replay(run.machine):
         at, decision = after, amended.get(after["step"], committed)
         if amended:  # else both are those of the replay
             digest, totals = digest_after(digest, at["step"], decision), added(totals, decision, at["step"])
         examiner.see(decision, before)
+        given[decision["by"]] += 1
         if at["step"] % 1000 == 0:
             progress(at["step"])
     if not amended:
@@ -246,18 +255,19 @@ def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
     findings = examiner.found(at)
     task = run.machine.task
     result = _result(task, at) if isinstance(task, Concludes) and at["done"] else None
-    return _Found(at["step"], totals, findings.single_differs, at["done"], findings, digest, result)
+    return _Found(at["step"], totals, findings.single_differs, given, at["done"], findings, digest, result)
 
 
 def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
     run.journal.check(run.journal.step)
-    step, differs, totals = 0, 0, no_totals()
+    step, differs, totals, given = 0, 0, no_totals(), Counter[str]()
     for step, decision in enumerate(run.journal.decisions(), start=1):
         totals = added(totals, decision, step)
         differs += not decision["first_agrees"]
+        given[decision["by"]] += 1
         if step % 1000 == 0:
             progress(step)
-    return _Found(step, totals, differs)
+    return _Found(step, totals, differs, given)
 
 
 def _result(task: Concludes, at: MakerOutput) -> JSON:

@@ -251,4 +251,4 @@ def test_a_schema_that_is_code_runs_only_if_the_run_is_trusted(cli: Cli, tmp_pat
     (tmp_path / "orders.py").write_text("raise SystemExit('it ran')\n")
     done = cli("verify", "r")
     assert "it ran" not in done.stdout + done.stderr
-    assert "--task curate" in done.stdout + done.stderr or "not replayed" in done.stdout
+    assert "--task curate" in done.stdout + done.stderr or "not computed" in done.stdout

@@ -14,7 +14,7 @@ KEYS = [
     "run", "task", "model", "simulated", "steps", "total", "done", "verdict", "because", "verified",
     "wrong", "result", "k", "leads", "samples", "votes", "outvoted",
     "first_sample_wrong_at", "single_differs", "single_wrong", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
-    "drafts", "dropped", "lost", "sessions", "stuck", "rule", "passed", "rungs", "proved", "standings", "merged",
+    "drafts", "dropped", "lost", "sessions", "stuck", "rule", "passed", "rungs", "proved", "standings", "merged", "given",
     "exit_code", "reason",
 ]  # fmt: skip
 
@@ -202,5 +202,5 @@ def test_a_row_that_holds_what_nobody_can_see_is_asked_like_any_other(cli: Cli, 
     given = ("--input", "rows.csv", "--out", "o.csv", "--run", "r", "--model", "sim:perfect")
     done = cli("run", "records", *given, "--json", "-q")
     assert result(done)["steps"] == 2, done.stderr
-    assert "1 of 2 items are left open" in done.stderr, "its street cannot be told without the character"
+    assert "1 of 2 items is left open" in done.stderr, "its street cannot be told without the character"
     assert result(cli("verify", "r", "--json"))["digest"] == result(done)["digest"]

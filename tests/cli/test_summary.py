@@ -14,7 +14,7 @@ def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothin
     for words in ("proved", "Samples", "Red flags", "Votes that lost", "first at step", "simulated, $0.00 spent"):
         assert words in done.stdout
     otherwise = r"One sample per step +would have given another answer, or none, on (\d+) steps?, first at step \d+"
-    said = re.search(otherwise + r"\. It is wrong on (\d+) steps?, the votes on 0", done.stdout)
+    said = re.search(otherwise + r"\. Wrong: (\d+) first samples?, 0 decisions", done.stdout)
     assert said
     assert int(said[1]) >= int(said[2]) > 0
     assert "list price: $" in done.stdout

@@ -2,7 +2,7 @@
 
 The rules are in `core/rules.py`. The formulas are for a single rival, the paper's worst case, and for independent samples. If
 wrong answers scatter, the right one wins at least as often. A fixed majority then needs the same n votes, and first to k needs
-some more.
+a few more.
 """
 
 import math

@@ -1,10 +1,10 @@
-"""What labelled steps prove about any model: bounds on the share of decided steps that is wrong.
+"""What labelled steps prove about any model: bounds on the share of decided steps that are wrong.
 
 The labelled steps are drawn at random from the source, and each gets one fresh ballot. Given how many of them were decided, the
 number of wrong ones among them is binomial. Nothing is assumed about the model, the correlation of its errors, or its samples.
 
-Bound. The bound is the upper end of Clopper and Pearson's interval (Biometrika 26, 1934): the largest risk under which so few
-wrong steps come in more than 1 - confidence of the cases. It is for one rule that was fixed before the labels were seen.
+Bound. The bound is the upper end of Clopper and Pearson's interval (Biometrika 26, 1934). It is the largest risk under which
+the chance of so few wrong steps is above 1 - confidence. It is for one rule that was fixed before the labels were seen.
 
 Choosing. Several rules may be tested on the same labels, in an order that was fixed before and begins with the most cautious.
 Each is tested at the full level, until one fails (fixed-sequence testing; Learn then Test, arXiv 2110.01052). A promise is
@@ -14,7 +14,7 @@ places share 1 - confidence between them (the fallback procedure, Wiens, Pharm. 
 even if the first ones decide too little to prove anything. For the chosen rule, only the limit is proved. The bound from its
 own counts is lower, but it is no proof, because the rule was chosen by these counts.
 
-Adding labels. To look at the bound, add labels and look again gives many chances of a false promise. An e-value allows it
+Adding labels. If you look at the bound, add labels and look again, a false promise gets many chances. An e-value allows it
 (Ville's inequality; Waudby-Smith and Ramdas, arXiv 2010.09686). It is the wealth of a gambler who bets against the claim "the
 risk is at least `limit`". If the claim is true, the wealth does not grow on average, so it ever exceeds 1 / (1 - confidence) in
 at most 1 - confidence of the cases. The gambler shares the stake among guesses of the true risk, each a multiple of the limit
@@ -39,7 +39,7 @@ GUESSES: tuple[tuple[float, float], ...] = (
 
 
 MOST_WRONG = 10_000
-"""If a proof needs more wrong labels than this, the target is too near to the risk to be proved."""
+"""If a proof may need more wrong labels than this, the target is too near to the risk to be proved."""
 
 
 class Counts(NamedTuple):
@@ -50,7 +50,7 @@ class Counts(NamedTuple):
 
 
 def upper_bound(wrong: int, decided: int, confidence: float = CONFIDENCE) -> float:
-    """Return the largest share of wrong decisions that `wrong` of `decided` do not exclude, by an exact one-sided bound.
+    """Return an exact upper bound on the share of wrong decisions, if `wrong` of `decided` labelled ones were wrong.
 
     >>> round(upper_bound(9, 980), 4), round(upper_bound(0, 59), 4), upper_bound(3, 3)
     (0.016, 0.0495, 1.0)

@@ -8,7 +8,7 @@ E solve E(d) = 1 + sum over net votes of P(net) E(d + net), which is done by ite
 from maker_graph.statistics.race import check_k, log_odds_of_wrong, log_share
 
 MOST_K = 64
-"""For a larger k, the rounds of this k are returned. They are nearly as many, and the chain would get long."""
+"""For a larger k, the rounds of this k are returned. They are nearly as many, and a longer chain would take more time."""
 
 _EXACT = 1e-9
 

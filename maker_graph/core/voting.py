@@ -70,13 +70,13 @@ class Voting:
         check: whether answers that break the task's rules are discarded as invalid, if the task has rules.
         variants: whether each sample is asked one of the task's equivalent questions, chosen by the number of the sample.
         stop: texts at which a reply ends. The reply does not contain them. Not all models take them.
-        structured: whether the answer's JSON schema is sent along, if the model takes one and the answer has one.
+        structured: whether the answer's JSON schema is sent along, so that the provider makes the model keep to it. The answer
+            must have a schema, and the model must take one: `ChatOpenAI` does, also for other servers that have its API.
         emit: how a second call writes down each sample's answer, after a first call that reasons: an `Emit`, True for the same
             model, or the name of another model; None for samples of one call. `stop` and `structured` apply to the second call.
         red_flags: the red flags for which a raw sample is discarded. None means truncated, too_long(max_tokens), refused,
             tool_calls, ended, no_text and empty. Copies are always discarded.
-        rule: the stopping rule. It is made from `k`, and gives up no later than at `max_samples` votes if it is a rule that
-            passes.
+        rule: the stopping rule that `k` stands for. If it passes steps, it does so within `max_samples` votes.
         first_round: how many samples the first round draws.
 
     Raises:

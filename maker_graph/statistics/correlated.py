@@ -21,11 +21,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from maker_graph.errors import UsageError
+from maker_graph.core.checks import whole
 from maker_graph.statistics import independent
 from maker_graph.statistics.race import (
     all_right,
-    check_k,
+    check_rho,
     check_steps,
     check_target,
     extra_votes,
@@ -56,7 +56,7 @@ def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     Raises:
         UsageError: p, k, rho or rival is out of range.
     """
-    check_k(k)
+    whole("k", k)
     f, steps = log_share(rival, "rival"), _steps(p, rho)
     if steps is None:
         return independent.p_wrong(p, k, rival=rival)
@@ -77,7 +77,7 @@ def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
 
 
 def p_sub(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
-    """Return the probability that one step is decided rightly, if errors are correlated within steps: 1 - `p_wrong`.
+    """Return the probability that one step is decided rightly, if errors are correlated within steps.
 
     Some steps are harder than others: each has its own error rate, and these rates follow a Beta distribution (Skellam, J. R.
     Stat. Soc. B 10, 1948). The result is the paper's Eq. 9 (arXiv 2511.09030), averaged over the steps. With rho = 0 it equals
@@ -145,7 +145,7 @@ def expected_votes(p: float, k: int, *, rho: float, rival: float = 1.0) -> float
     Raises:
         UsageError: p, k, rho or rival is out of range.
     """
-    check_k(k)
+    whole("k", k)
     f, steps = log_share(rival, "rival"), _steps(p, rho)
     if steps is None or k == 1:
         return independent.expected_votes(p, k, rival=rival)
@@ -183,11 +183,11 @@ def floor(p: float, *, rho: float, rival: float = 1.0) -> float:
 
 
 def k_min(p: float, steps: float, target: float, *, rho: float, rival: float = 1.0) -> int | None:
-    """Return the least k with `p_full(p, k, steps) >= target`, if errors are correlated within steps; None if no k will do.
+    """Return the least k at which all `steps` are right with a chance of at least `target`; None if no k will do.
 
-    `p_full_correlated` gives the chance that no step is wrong. Where samples are wrong more often than right, a larger k does
-    not help. If such steps are too frequent, no k reaches the target. No k above 1,000 is tried. With rho = 0 the result is
-    that of `k_min`, for independent errors.
+    The errors are correlated within steps, and `p_full_correlated` gives the chance. At steps on which samples are wrong more
+    often than right, a larger k does not help. If there are too many such steps, no k reaches the target. No k above 1,000 is
+    tried. With rho = 0 it equals `k_min`, the formula for independent errors.
 
     >>> from maker_graph import k_min, k_min_correlated
     >>> k_min(1 - 0.0022, 1_000_000, 0.95), k_min_correlated(1 - 0.0022, 1_000_000, 0.95, rho=0.005)
@@ -198,7 +198,7 @@ def k_min(p: float, steps: float, target: float, *, rho: float, rival: float = 1
     Args:
         p: the chance that a sample without a red flag is right, over all steps; above 0 and at most 1.
         steps: the number of steps of the task, at least 1.
-        target: the chance that no step is wrong that k is to reach, between 0 and 1.
+        target: the least chance that no step is wrong, between 0 and 1.
         rho: the correlation of the errors of two samples of one step, at least 0 and below 1.
         rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
             case.
@@ -252,8 +252,7 @@ class _Steps(NamedTuple):
 
 def _steps(p: float, rho: float) -> _Steps | None:
     """Return the distribution of the steps' error rates, or None if all steps are alike."""
-    if not 0.0 <= rho < 1.0:
-        raise UsageError(f"rho must be at least 0 and below 1, not {rho!r}.")
+    check_rho(rho)
     centre = log_odds_of_wrong(p)
     if rho == 0 or p == 1:
         return None

@@ -13,10 +13,10 @@ The errors of one real step are correlated. `correlated.py` has the same formula
 
 import math
 
+from maker_graph.core.checks import whole
 from maker_graph.errors import UsageError
 from maker_graph.statistics.race import (
     all_right,
-    check_k,
     check_steps,
     check_target,
     extra_votes,
@@ -50,7 +50,7 @@ def p_sub(p: float, k: int, *, rival: float = 1.0) -> float:
         UsageError: p, k or rival is out of range.
     """
     f = log_share(rival, "rival")
-    return math.exp(-softplus(check_k(k) * (log_odds_of_wrong(p) + f) - f))
+    return math.exp(-softplus(whole("k", k) * (log_odds_of_wrong(p) + f) - f))
 
 
 def p_wrong(p: float, k: int, *, rival: float = 1.0) -> float:
@@ -63,7 +63,7 @@ def p_wrong(p: float, k: int, *, rival: float = 1.0) -> float:
         UsageError: p, k or rival is out of range.
     """
     f = log_share(rival, "rival")
-    return math.exp(log_wrong(log_odds_of_wrong(p), check_k(k), f))
+    return math.exp(log_wrong(log_odds_of_wrong(p), whole("k", k), f))
 
 
 def p_full(p: float, k: int, steps: float, *, m: float = 1, rival: float = 1.0) -> float:
@@ -79,7 +79,7 @@ def p_full(p: float, k: int, steps: float, *, m: float = 1, rival: float = 1.0) 
         p: the chance that a sample without a red flag is right, above 0 and at most 1.
         k: the lead that decides, at least 1.
         steps: the number of steps of the task, at least 1.
-        m: how many steps one sample answers, at least 1 and at most `steps`.
+        m: how many steps one sample answers, at least 1 and at most `steps`. maker_graph itself asks for one at a time.
         rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
             case.
 
@@ -113,12 +113,12 @@ def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float 
 
 
 def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> int:
-    """Return the least k with `p_full(p, k, steps) >= target`, if errors are independent.
+    """Return the least k at which all `steps` are right with a chance of at least `target`, if errors are independent.
 
-    `p_full` gives the chance that no step is wrong. This k solves the paper's Eq. 14 (arXiv 2511.09030). If some steps are
-    harder than others, a larger k is needed, or no k will do: see `k_min_correlated`.
+    `p_full` gives the chance, and the k is that of the paper's Eq. 14 (arXiv 2511.09030). If some steps are harder than others,
+    a larger k is needed, or no k will do: see `k_min_correlated`.
 
-    If 22 of 10,000 samples are wrong, this k solves a million steps without an error with a chance of .95:
+    For a million steps, a chance of .95, and samples of which 22 in 10,000 are wrong:
 
     >>> k_min(1 - 0.0022, 1_000_000, 0.95)
     3
@@ -126,8 +126,8 @@ def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float =
     Args:
         p: the chance that a sample without a red flag is right, above 0 and at most 1.
         steps: the number of steps of the task, at least 1.
-        target: the chance that no step is wrong that k is to reach, between 0 and 1.
-        m: how many steps one sample answers, at least 1 and at most `steps`.
+        target: the least chance that no step is wrong, between 0 and 1.
+        m: how many steps one sample answers, at least 1 and at most `steps`. maker_graph itself asks for one at a time.
         rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
             case.
 
@@ -157,7 +157,7 @@ def expected_votes(p: float, k: int, *, rival: float = 1.0) -> float:
     Raises:
         UsageError: p, k or rival is out of range.
     """
-    return check_k(k) * (1.0 + extra_votes(log_odds_of_wrong(p), k, log_share(rival, "rival")))
+    return whole("k", k) * (1.0 + extra_votes(log_odds_of_wrong(p), k, log_share(rival, "rival")))
 
 
 def sample_cost(input_tokens: float, output_tokens: float, input_price: float, output_price: float) -> float:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from maker_graph.errors import UsageError
+from maker_graph.statistics.race import least
 
 CONFIDENCE = 0.95
 """The confidence of a bound by default."""
@@ -36,7 +37,6 @@ GUESSES: tuple[tuple[float, float], ...] = (
     *((multiple, 0.1) for multiple in (0.125, 0.25, 0.375, 0.5, 0.625)),
 )
 """The guesses of an e-value: the true risk as a multiple of the limit, and its share of the stake."""
-
 
 MOST_WRONG = 10_000
 """If a proof may need more wrong labels than this, the target is too near to the risk to be proved."""
@@ -155,13 +155,7 @@ def labels_needed(limit: float, *, wrong: int = 0, confidence: float = CONFIDENC
             return log_e_value(wrong, decided, limit) >= -math.log1p(-confidence)
         return at_most(wrong, decided, limit) <= (1 - confidence) * (1 + 1e-12)
 
-    low, high = wrong, wrong + 1
-    while not enough(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return least(enough, wrong + 1)
 
 
 def labels_at(counts: Counts, limit: float, *, confidence: float = CONFIDENCE, anytime: bool = False) -> int | None:

@@ -39,7 +39,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from maker_graph.core.ballot import Ballot
 from maker_graph.core.rules import Decided, Draw, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
-from maker_graph.statistics.race import log_odds_of_wrong, log_share
+from maker_graph.statistics.race import check_rho, log_odds_of_wrong, log_share
 
 MOST_VOTES = 200
 """A rule that may take more votes than this is refused. It never passes a step, or too late to be of use."""
@@ -108,12 +108,11 @@ def passing_law(rule: StoppingRule, p: float, *, rho: float = 0.0, rival: float 
             None for `p`.
 
     Raises:
-        UsageError: a number is out of range, or the rule does not end within 200 votes.
+        UsageError: a number is out of range, or the rule does not end within 200 votes: `AheadBy` needs a `within`.
     """
     log_odds_of_wrong(p)
     log_share(rival, "rival")
-    if not 0.0 <= rho < 1.0:
-        raise UsageError(f"rho must be at least 0 and below 1, not {rho!r}.")
+    check_rho(rho)
     if cold is not None and not 0.0 <= cold <= 1.0:
         raise UsageError(f"cold must be at least 0 and at most 1, not {cold!r}.")
     scattered = rival < 1.0

@@ -65,7 +65,7 @@ class CopiesSeen(NamedTuple):
 
     @property
     def suspected(self) -> bool:
-        """Whether so many long replies are the same that a cache is likely."""
+        """Whether a cache is likely, because so many long replies are the same."""
         return self.same >= SUSPECT and 2 * self.same >= self.compared
 
 

@@ -32,7 +32,7 @@ from maker_graph.core.voting import Voting
 from maker_graph.errors import Undecided
 
 SCATTERED = 10
-"""A vote ends undecided when it has so many valid samples and no two of them agree."""
+"""A vote ends undecided when it has this many valid samples and no two of them agree."""
 
 LAST_REPLIES = 3
 """How many of its last replies an undecided vote shows."""

@@ -3,8 +3,8 @@
 A small model that must reason in the form of its answer does both badly. With an `Emit` it is asked the question and told to
 reason as it likes. A second, short call sees the question and what the first call said, and writes the answer in its form.
 
-This has a price. A malformed reply is also a sign of confusion, and fewer replies show it then. So the errors among the votes
-may rise while the malformed replies become fewer. `docs/emit.md` says when two calls pay.
+This has a price. A malformed reply is a sign of confusion. With two calls fewer replies are malformed, so fewer confused
+samples are discarded, and more of the votes may be wrong. `docs/emit.md` says when two calls pay.
 """
 
 import hashlib

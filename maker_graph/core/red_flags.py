@@ -61,18 +61,21 @@ class Reasoned(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One reply of a model, as the red flags see it.
+    """One reply of a model, as the red flags see it. To try a red flag by hand, `index` and `text` are enough.
+
+    >>> empty(Sample(0, "yes")), truncated(Sample(0, "The ans", finish="length"))
+    (False, True)
 
     Attributes:
         index: the place of the sample in its microstep, in the order of launch, from 0.
         text: the reply.
         finish: how the reply ended: "stop" (by itself, and whole), "length" (cut short), "refused", "tool_calls", or another
-            word of `core/ends.py`; "unknown" if its end is not known here.
+            bad end, such as "error", "abort" or "timeout"; "unknown" if the provider's word for it is not known.
         end: the provider's own word for the end; empty if it gave none.
         input_tokens: tokens of the prompt, cached ones included.
         cached_tokens: tokens of the prompt that the provider had in its cache.
         output_tokens: tokens of the reply, hidden reasoning included.
-        estimated: True if the provider sent no usable counts, so that these are `estimated_tokens` of the texts.
+        estimated: True if the provider sent no usable counts. Then one token is counted for every four bytes.
         garbled: True if the reply held control characters or lone surrogates. In `text` these are visible escapes.
         seconds: how long the reply took, from its request.
         beside: what the reply holds besides text, in a word: "reasoning", "image"; empty if nothing.
@@ -84,7 +87,7 @@ class Sample:
         fallback: whether the reply is from a model that stands in for the one that was asked first.
         call: which of two calls the reply is from: "second", or "first" if the first was flagged and there was no second; empty
             for a sample of one call. `seconds`, `lost`, `estimated` and `fallback` are about both calls together.
-        reasoned: the first of two calls; None if there was only one.
+        reasoned: the first of two calls, with its text, id and tokens; None if there was only one.
     """
 
     index: int

@@ -79,8 +79,8 @@ def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
 def p_sub(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     """Return the probability that one step is decided rightly, if errors are correlated within steps.
 
-    Some steps are harder than others: each has its own error rate, and these rates follow a Beta distribution (Skellam, J. R.
-    Stat. Soc. B 10, 1948). The result is the paper's Eq. 9 (arXiv 2511.09030), averaged over the steps. With rho = 0 it equals
+    This is the paper's Eq. 9 (arXiv 2511.09030), averaged over the steps. Some steps are harder than others: each has its own
+    error rate, and these rates follow a Beta distribution (Skellam, J. R. Stat. Soc. B 10, 1948). With rho = 0 it equals
     `p_sub`, the formula for independent errors.
 
     >>> from maker_graph import p_sub, p_sub_correlated
@@ -127,9 +127,9 @@ def p_full(p: float, k: int, steps: float, *, rho: float, rival: float = 1.0) ->
 def expected_votes(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     """Return the expected votes until one step is decided, if errors are correlated within steps.
 
-    Each step has its own error rate theta, and these rates follow a Beta distribution. The result is the paper's Eq. 16 (arXiv
-    2511.09030) averaged over the steps: E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)). It is exact for a `rival` of
-    1, and an estimate below. Samples with a red flag are no votes and come on top. With rho = 0 it equals `expected_votes`.
+    This is the paper's Eq. 16 (arXiv 2511.09030), averaged over the steps. Each step has its own error rate theta, and these
+    rates follow a Beta distribution: E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)). It is exact for a `rival` of 1,
+    and an estimate below. Samples with a red flag are no votes and come on top. With rho = 0 it equals `expected_votes`.
 
     >>> from maker_graph import expected_votes, expected_votes_correlated
     >>> round(expected_votes(0.9, 3), 3), round(expected_votes_correlated(0.9, 3, rho=0.1), 3)
@@ -183,11 +183,11 @@ def floor(p: float, *, rho: float, rival: float = 1.0) -> float:
 
 
 def k_min(p: float, steps: float, target: float, *, rho: float, rival: float = 1.0) -> int | None:
-    """Return the least k at which all `steps` are right with a chance of at least `target`; None if no k will do.
+    """Return the least k that reaches `target`, if errors are correlated within steps; None if no k will do.
 
-    The errors are correlated within steps, and `p_full_correlated` gives the chance. At steps on which samples are wrong more
-    often than right, a larger k does not help. If there are too many such steps, no k reaches the target. No k above 1,000 is
-    tried. With rho = 0 it equals `k_min`, the formula for independent errors.
+    This is the paper's Eq. 14 (arXiv 2511.09030) with the chance of `p_full_correlated`. At steps on which samples are wrong
+    more often than right, a larger k does not help. If there are too many such steps, no k reaches the target. No k above 1,000
+    is tried. With rho = 0 it equals `k_min`, the formula for independent errors.
 
     >>> from maker_graph import k_min, k_min_correlated
     >>> k_min(1 - 0.0022, 1_000_000, 0.95), k_min_correlated(1 - 0.0022, 1_000_000, 0.95, rho=0.005)

@@ -113,10 +113,10 @@ def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float 
 
 
 def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> int:
-    """Return the least k at which all `steps` are right with a chance of at least `target`, if errors are independent.
+    """Return the least k that reaches `target`, the chance that no step is wrong, if errors are independent.
 
-    `p_full` gives the chance, and the k is that of the paper's Eq. 14 (arXiv 2511.09030). If some steps are harder than others,
-    a larger k is needed, or no k will do: see `k_min_correlated`.
+    This is the paper's Eq. 14 (arXiv 2511.09030) with the chance of `p_full`. If some steps are harder than others, a larger k
+    is needed, or no k will do: see `k_min_correlated`.
 
     For a million steps, a chance of .95, and samples of which 22 in 10,000 are wrong:
 

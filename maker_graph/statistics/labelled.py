@@ -228,7 +228,7 @@ def proved_in_order(
 
 
 def chain_bound(risk: float, steps: int) -> float:
-    """Return a bound on the chance that any of the `steps` of a chain is decided wrongly, if each has at most chance `risk`.
+    """Return a bound on the chance that any of the `steps` of a chain is wrong, if the chance of each is at most `risk`.
 
     It is the sum (union bound), so nothing is assumed about how the steps depend on each other. The labelled steps must be
     drawn at random from chains without an error, because steps after a wrong one are different.

@@ -86,7 +86,7 @@ def is_type(answer: object) -> bool:
 
 
 def see_key(key: object) -> None:
-    """See that `key` can say what is voted on.
+    """Make sure that `key` can say what is voted on.
 
     Raises:
         UsageError: it is not a function of an answer, or what it returns cannot be compared.
@@ -107,7 +107,7 @@ def candidate_of(value: object, *, depth: int = MAX_DEPTH) -> str:
 
     Raises:
         Incomparable: it holds something that cannot be compared.
-        ValueError: it holds what is refused; see `canonical.py`.
+        ValueError: it holds something that `canonical` refuses.
     """
     try:
         text = canonical(value, depth=depth)
@@ -287,7 +287,7 @@ def _validated(adapter: "TypeAdapter[Any]", text: str) -> Any:
 
 
 def _same_kinds(read: JSON, kept: JSON) -> bool:
-    """Say whether true, 1 and 1.0 were kept apart: pydantic looks up a listed value as Python compares it."""
+    """Say whether true, 1 and 1.0 were kept apart. In a list of allowed values pydantic does not tell them apart."""
     if isinstance(read, dict) and isinstance(kept, dict):
         return all(_same_kinds(each, kept[name]) for name, each in read.items() if name in kept)
     if isinstance(read, list) and isinstance(kept, list):
@@ -298,7 +298,11 @@ def _same_kinds(read: JSON, kept: JSON) -> bool:
 
 
 def _see_returned(name: str, function: Any) -> None:
-    """See that the return annotation of a function, if any, is of a kind that can be compared."""
+    """Make sure that the return annotation of a function, if any, is of a kind that can be compared.
+
+    Raises:
+        UsageError: it is not.
+    """
     returned: Any = function
     if not isinstance(function, type):
         try:

@@ -5,7 +5,7 @@ What a model wrote is taken as hostile until these checks have passed. Each of t
 - what a checkpoint cannot hold, or would give back changed: integers of more than 64 bits, NaN and Infinity, nesting deeper
   than `MAX_DEPTH`, lone surrogates;
 - characters that nobody can see (`core/characters.py`). A terminal obeys them, and they make different answers look the same.
-  Only what a model wrote may not hold them. A state may, because it is made from what a user wrote (`own=True`).
+  A state may hold them, because it is made from what a user wrote (`own=True`). An answer of a model may not.
 
 Values that cannot be compared at all raise `Incomparable`: the order of a set differs between processes, all secrets look the
 same, and a generator is empty when it is read again.
@@ -31,7 +31,7 @@ from maker_graph.core.characters import unseen
 from maker_graph.errors import Incomparable
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-"""Plain data, of which states and answers are made."""
+"""Plain data: None, True, False, numbers, texts, and lists and dicts of these. States and answers are made of it."""
 
 MAX_CHARACTERS = 100_000
 """A longer text of a model is not read at all."""
@@ -40,7 +40,7 @@ MAX_DEPTH = 64
 """How deep lists and objects may be nested in a text of a model, an answer or a state."""
 
 MAX_VALUES = 5_000
-"""The most values in a text of a model. A short decision needs fewer, and more take tens of milliseconds to read."""
+"""The most values in a text of a model. A short decision needs fewer, and to read more takes tens of milliseconds."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _ESCAPED_CONTROL = re.compile(r"\\(?:u[0-9a-f]{4}|[bf])")  # as the encoder writes what JSON must escape
@@ -61,13 +61,14 @@ def canonical(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> st
     False
 
     Args:
-        value: plain data.
-        depth: how deep it may be nested.
+        value: plain JSON: dicts with texts as keys, lists, texts, numbers, True, False and None.
+        depth: how many levels deep lists and dicts may be nested; by default 64.
         own: whether it is made from what a user wrote, and may hold characters that nobody can see.
 
     Raises:
         Incomparable: the value is not plain JSON, such as a set or an object.
-        ValueError: it holds something that is refused; see the top of the file.
+        ValueError: it holds an integer of more than 64 bits, NaN or Infinity, too many levels, a lone surrogate, or a character
+            that nobody can see (unless `own`).
     """
     try:
         text = _ENCODER.encode(value)
@@ -98,7 +99,7 @@ def plain(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> JSON:
 
     Raises:
         Incomparable: something in it cannot become plain JSON, such as a set, a secret, a generator or an object.
-        ValueError: it holds something that is refused; see the top of the file.
+        ValueError: it holds something that `canonical` refuses.
     """
     try:
         text = canonical(value, depth=depth, own=own)
@@ -211,8 +212,8 @@ def strict_json(text: str, *, exact: bool = False) -> JSON:
         exact: whether a number with more digits than a float keeps is refused instead of rounded.
 
     Raises:
-        ValueError: text around the value, a duplicate key, NaN or Infinity, a number or nesting too large to be kept, or more
-            than `MAX_CHARACTERS` or `MAX_VALUES`.
+        ValueError: the text is not JSON or has something around it, a key stands twice, or a number is NaN, Infinity or does
+            not fit into 64 bits. Or it has more than 64 levels of nesting, 5,000 values or 100,000 characters.
     """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"longer than {MAX_CHARACTERS:,} characters")
@@ -246,7 +247,7 @@ def _limit_depth(text: str, depth: int) -> None:
 
 
 def _values(text: str) -> int:
-    """Return how many values JSON holds at most: each follows a comma or an opening bracket."""
+    """Return an upper bound on the number of values in JSON: each of them follows a comma or an opening bracket."""
     return text.count(",") + text.count("[") + text.count("{") + 1
 
 

@@ -12,7 +12,8 @@ Some of these characters make a visible difference in certain places. They are a
 - U+200D and U+200C between two letters of scripts whose letters join, from Arabic to Khmer and Mongolian;
 - U+200D, U+FE0E, U+FE0F and tags inside of an emoji;
 - variation selectors after an ideograph, as in Japanese names;
-- the marks U+200E, U+200F and U+061C in a text that holds right-to-left letters. Overrides, embeddings and isolates may not.
+- the marks U+200E, U+200F and U+061C in a text that holds right-to-left letters. Overrides, embeddings and isolates are never
+  allowed.
 
 The ranges are written out, so that all versions of Python agree. A test compares them with Python's own tables.
 """
@@ -20,7 +21,7 @@ The ranges are written out, so that all versions of Python agree. A test compare
 import re
 
 MANY = 1_000
-"""No person writes a text with more of them, some of them misplaced. In such a text all of them are shown as escapes."""
+"""If a text has more of these characters, and some are misplaced, all are shown as escapes. No person writes such a text."""
 
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
 _IGNORABLE = (
@@ -95,7 +96,7 @@ def without_unseen(text: str) -> str:
 
 
 def without_controls(text: str) -> str:
-    r"""Return `text` with control characters, but \t, \n and \r, and lone surrogates as escapes that can be seen.
+    r"""Return `text` with lone surrogates and control characters, except \t, \n and \r, as escapes that can be seen.
 
     >>> without_controls("\x00") == r"\x00"
     True

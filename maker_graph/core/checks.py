@@ -23,7 +23,7 @@ def whole(name: str, value: object, least: int = 1) -> int:
 
 
 def temperature(value: object) -> None:
-    """See that `value` is one temperature, or a pair: that of the first sample and that of the others.
+    """Make sure that `value` is one temperature, or a pair: that of the first sample and that of the others.
 
     Raises:
         UsageError: it is neither a number of at least 0 nor a tuple of two.
@@ -56,7 +56,7 @@ def texts(name: str, value: object) -> tuple[str, ...]:
 
 
 def one_of(name: str, value: object, choices: Sequence[str]) -> None:
-    """See that `value` is one of `choices`.
+    """Make sure that `value` is one of `choices`.
 
     Raises:
         UsageError: it is not.
@@ -67,12 +67,12 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
 
 
 def awaits(value: object) -> bool:
-    """Say whether the result of a function is awaited: it is a coroutine function, or an object that is called like one."""
+    """Say whether `value` is a coroutine function, or an object that is called like one, so that its result is awaited."""
     return any(inspect.iscoroutinefunction(each) for each in (value, getattr(value, "__call__", None)))  # noqa: B004  the function itself
 
 
 def function(name: str, value: object, *takes: str, lazy: bool = False, awaited: bool = False) -> None:
-    """See that `value` can be called with these positional arguments, and returns its result at once.
+    """Make sure that `value` can be called with these positional arguments, and returns its result at once.
 
     With `lazy`, it may be a generator function. With `awaited`, it may be a coroutine function.
 
@@ -160,7 +160,7 @@ def failed(what: str, error: BaseException) -> UsageError:
 
 
 def shown(value: Any) -> str:
-    """Return a value that a function should not have returned, with its type, cut short, for an error."""
+    """Return the text for a value that a function should not have returned, for an error: cut short, with its type."""
     if inspect.iscoroutine(value):
         value.close()  # otherwise Python warns that it was never awaited
         return "a coroutine, which nobody awaits"

@@ -21,19 +21,19 @@ NOTE = "copies"
 """The name of the note in which a run keeps what was seen of copies. A run with a model that ships has no such note."""
 
 LONG = 200
-"""Two draws at a temperature above 0 seldom have the same text if it has at least so many characters."""
+"""The least characters of a long text. Two draws at a temperature above 0 seldom give the same long text."""
 
 PROBE = (
     "Write forty English words that have nothing to do with each other, each chosen by chance, in one line with spaces between "
     "them. Write nothing else."
 )
-"""A question to which no two draws give the same answer."""
+"""A question to which two draws do not give the same answer by chance."""
 
 PROBED = 60
 """An answer to `PROBE` with fewer characters says nothing."""
 
 SUSPECT = 3
-"""A cache is suspected from so many long replies on that repeat an earlier one, if these are half of those that could have."""
+"""A cache is suspected if at least this many long replies repeat an earlier one, and at least half of those that could."""
 
 
 class CopiesSeen(NamedTuple):
@@ -65,7 +65,7 @@ class CopiesSeen(NamedTuple):
 
     @property
     def suspected(self) -> bool:
-        """Whether so many long replies are the same that a cache is likely."""
+        """Whether a cache is likely, because so many long replies are the same."""
         return self.same >= SUSPECT and 2 * self.same >= self.compared
 
 

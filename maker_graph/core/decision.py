@@ -32,10 +32,10 @@ from maker_graph.core.voting import Voting
 from maker_graph.errors import Undecided
 
 SCATTERED = 10
-"""A vote ends undecided when it has so many valid samples and no two of them agree."""
+"""A vote ends undecided when it has this many valid samples and no two of them agree."""
 
 LAST_REPLIES = 3
-"""How many replies are shown of a vote that ended undecided."""
+"""How many of its last replies an undecided vote shows."""
 
 
 class Round(TypedDict):
@@ -57,25 +57,7 @@ class Round(TypedDict):
 
 
 class Vote(TypedDict):
-    """The result of all samples of one sampler.
-
-    Attributes:
-        by: which sampler: "base", or its rung of the ladder (`maker_graph/graph/maker.py`); "program", "world" or "person" if
-            the answer was not voted on.
-        first: the candidate of the first sample, also if the sample was discarded; empty if it could not be read.
-        ballot: candidate -> votes, in the order of each candidate's first vote.
-        flags: red flag -> discarded samples.
-        samples: how many samples were drawn; each cost money.
-        sequence: for each sample, in the order of launch, the place of its candidate in the ballot, or its red flag.
-        lengths: output tokens of each sample, in the same order; empty if they are not known.
-        rounds: how many parallel rounds of samples there were.
-        usage: tokens of all samples.
-        lost: replies that never came, for a reason that may depend on what they said. They are no samples and do not vote.
-            Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
-        fallbacks: samples of a model that stands in for the one that was asked first; left out if there are none.
-        standings: "proved", "valid", "unknown" -> votes of which the verifier says so; left out without a verifier. Answers
-            that it calls invalid are among the flags.
-    """
+    """What the samples of one rung came to. The fields are those of a `Decision`, which explains them."""
 
     by: str
     first: str
@@ -92,17 +74,32 @@ class Vote(TypedDict):
 
 
 class Decision(Vote):
-    """How a microstep ended: the last vote, and its result.
+    """How a microstep ended, as plain JSON: the last vote, and its result.
 
     Attributes:
+        by: who decided: "base" for the first vote; "temperature", "rephrased" or "model" for a rung of a ladder; "rung 2",
+            "rung 3" and so on for a rung of a cascade; "program", "world" or "person" if the answer was not voted on.
+        first: the candidate of the first sample, also if the sample was discarded; empty if it could not be read.
+        ballot: candidate -> votes, in the order of each candidate's first vote.
+        flags: red flag -> discarded samples.
+        samples: how many samples were drawn, discarded ones included.
+        sequence: for each sample, in the order of launch, the place of its candidate in the ballot, from 0, or its red flag.
+        lengths: output tokens of each sample, in the same order; empty if they are not known.
+        rounds: how many rounds of samples there were.
+        usage: the tokens of all samples.
+        lost: replies that never came, for a reason that may depend on what they said. They are no samples and do not vote.
+            Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
+        fallbacks: samples of a model that stands in for the one that was asked first; left out if there are none.
+        standings: "proved", "valid", "unknown" -> votes of which the verifier says so; left out without a verifier. Answers
+            that it calls invalid are among the flags.
         status: "decided" or "undecided".
         reason: why it is undecided, in one sentence; empty if decided.
         answer: the answer of the first sample that voted for the winner; None if undecided.
-        candidate: the winner, canonical JSON; None if undecided.
-        text: the reply that held this answer.
+        candidate: the winner, as canonical JSON; None if undecided.
+        text: the reply that held this answer; empty if undecided.
         first_agrees: whether the very first sample of the step, alone, gives the decided answer.
-        tried: the votes of earlier rungs, all of them undecided; their votes do not count here.
-        replies: the last replies, if it is undecided.
+        tried: the votes of earlier rungs, all of them undecided. They do not count in the fields above.
+        replies: the last three replies, if it is undecided; else empty.
         passed: true if it is undecided because the rule gave it up, or because a verifier proved two answers. Then the step is
             contested, and not stuck. Left out otherwise.
         part: the part of the task that was asked; left out if the task has only one.
@@ -224,8 +221,8 @@ def given_up(vote: Vote, rule: StoppingRule) -> bool:
 def disputed(vote: Vote) -> bool:
     """Return whether a verifier proved two different answers in a vote without a winner.
 
-    In another vote the next proof would decide the step, although it is worth nothing. So no rung votes on the step again, and
-    a person answers it.
+    If another rung voted, its first proof would decide the step, although such a proof is worth nothing here. So no rung votes
+    on the step again, and a person answers it.
     """
     return bool(vote.get("standings", {}).get("proved"))
 
@@ -321,7 +318,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
 
 
 def undecided(decision: Decision) -> Undecided:
-    """Return the error for a step that no rung could decide: with the ballot of the last, the samples and flags of all."""
+    """Return the error for a step that no rung decided. It has the ballot of the last, and the samples and flags of all."""
     votes: list[Vote] = [*decision["tried"], decision]
     flags: dict[str, int] = {}
     for each in votes:

@@ -3,8 +3,8 @@
 A small model that must reason in the form of its answer does both badly. With an `Emit` it is asked the question and told to
 reason as it likes. A second, short call sees the question and what the first call said, and writes the answer in its form.
 
-This has a price. A malformed reply is also a sign of confusion, and fewer replies show it then. So the errors among the votes
-may rise while the malformed replies become fewer. `docs/emit.md` says when two calls pay.
+This has a price. A malformed reply is a sign of confusion. With two calls fewer replies are malformed, so fewer confused
+samples are discarded, and more of the votes may be wrong. `docs/emit.md` says when two calls pay.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ REASON = (
     "Before anything is written in the form that is asked for: think it through here in plain sentences, and end with what the "
     "answer is. You need not keep to the form; it is written afterwards."
 )
-"""What the first call is told in addition to the question."""
+"""What the first call is told after the question."""
 
 WRITE = "Write down the answer that these notes come to, in exactly the form that is asked for above. Write nothing else."
-"""What the second call is told in addition to the question and the notes."""
+"""What the second call is told after the question and the notes."""
 
 SAME = "same"
-"""This word, in the place of a model's name, means the model that reasons."""
+"""In the place of a model's name, this word means the model that reasons."""
 
 FORM_TOKENS = 200
 """Output cap of the second call."""
@@ -34,20 +34,25 @@ FORM_TOKENS = 200
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """How a second call writes down the answer of a sample.
+    """How each sample is drawn with two calls: a model reasons freely in the first, and the second writes down the answer.
+
+    >>> Emit(model="openai:gpt-4.1-mini").max_tokens
+    200
 
     Attributes:
-        model: who writes it: a chat model, or its `provider:model`; None is the model that reasoned.
-        prompt: what the second call is told after the question and the notes.
-        reason: what the first call is told after the question.
-        max_tokens: the output cap of the second call; None leaves it to the model.
-        temperature: the temperature of the second call; None leaves it to the model.
+        model: the model of the second call: a chat model, or its `provider:model`; None is the model that reasoned.
+        prompt: what the second call is told after the question and what the first call said (the notes). By default it is told
+            to write down only the answer, in the form that the question asks for.
+        reason: what the first call is told after the question. By default it is told to reason in plain sentences, to end with
+            the answer, and not to mind the form.
+        max_tokens: the output cap of the second call, in tokens; None leaves it to the model.
+        temperature: the temperature of the second call, at least 0; None leaves it to the model.
         stop: texts at which the reasoning ends, such as a line's end for a base model. The vote's own `stop` ends the second
             call.
-        calls: how the requests of `model` are made, if not like those of the votes.
+        calls: how the requests of `model` are made, as in `create_microstep`; None is like those of the votes.
 
     Raises:
-        UsageError: a value is wrong.
+        UsageError: a value is of a wrong type or out of range; the text says which.
     """
 
     model: Any = None

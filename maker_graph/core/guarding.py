@@ -6,7 +6,7 @@ as a task of items, is its own only part. `Guarded.at` returns the part that ans
 Functions of a task should be pure. A common slip is an `apply` that changes the state in place and returns it. Lookahead
 applies an answer twice, once to see what follows and once to commit it, so such a task would skip steps. The guard prevents
 that, because each call gets its own copies of lists and objects. `maker-graph check-task` reports such slips. It also reports
-slips that no copy mends: use of a clock, of chance, of the order of a set, or of a counter in the task itself.
+slips that copies cannot mend: a function that uses the clock, chance, the order of a set, or a counter in the task itself.
 """
 
 import functools
@@ -222,7 +222,7 @@ def total_of(task: AnyTask) -> int | None:
 
 
 def draftable(task: AnyTask) -> None:
-    """See that the states of `task` can be drafted.
+    """Make sure that the states of `task` can be drafted.
 
     Raises:
         UsageError: they cannot.
@@ -241,7 +241,7 @@ def is_task(value: object) -> bool:
 
 
 def see_task(task: object) -> None:
-    """See that `task` is a task: an instance whose functions can be called with the right arguments.
+    """Make sure that `task` is a task: an instance whose functions can be called with the right arguments.
 
     Raises:
         UsageError: it lacks a function, or a function takes other arguments.
@@ -264,7 +264,7 @@ def see_task(task: object) -> None:
 
 
 def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarded]) -> None:
-    """See that all names in `given`, a setting by part, are names of voted parts.
+    """Make sure that all keys of `given`, which holds a setting for some parts, are names of voted parts.
 
     Raises:
         UsageError: one is not.

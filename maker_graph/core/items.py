@@ -53,9 +53,9 @@ class LabelledItem(NamedTuple):
 class Items:
     """The base of a task whose steps are independent items.
 
-    A subclass has `items` and `prompt`. It may also have `parse`, `given`, `check`, `key`, `rephrase`, `truth`, `rehearse` and
-    `write`. Each item goes to `given` first. If that returns an answer, the answer stands and no model is asked. Otherwise
-    models vote. An item whose vote nobody wins stays open and waits for a person.
+    A subclass has `items` and `prompt`. It may also have `parse`, `given`, `check`, `verify`, `key`, `rephrase`, `variants`,
+    `truth`, `rehearse` and `write`. Each item goes to `given` first. If that returns an answer, the answer stands and no model
+    is asked. Otherwise models vote. An item whose vote nobody wins stays open and waits for a person.
 
     Attributes:
         items: the items: a list, or anything with `len` and an index. They are read one at a time and need not be in memory.
@@ -78,6 +78,7 @@ class Items:
 
     refused: Mapping[int, str] = MappingProxyType({})
     """Number of an item -> why its answer is not used, although it was decided. `write` gets it as open. A run sets this."""
+
     labelled: Sequence[LabelledItem] = ()
     """Items from the same source with known right answers, used to measure a model. They are never shown as examples."""
 
@@ -85,18 +86,21 @@ class Items:
     """The key of the state that holds the number of the next item, from 0."""
 
     whole: ClassVar[bool] = False
-    """Whether results are written only when all items have been tried. If not, a run that stops early also writes results."""
+    """Whether results are written only when all items have been tried. If False, a run that stops early writes them too."""
 
     def given(self, item: Any, /) -> JSON:  # noqa: ARG002  for a subclass
         """Return the answer if a program is sure of it, else None. It must be pure: the same answer for the same item."""
         return None
 
     def prompt(self, item: Any, /) -> Prompt:
-        """Return all that a model sees when it is asked about this item."""
+        """Return all that a model sees when it is asked about this item, as a text or as messages."""
         raise NotImplementedError
 
     def parse(self, text: str, /) -> JSON:
-        """Return the answer in a reply, or raise. A subclass may take the item as a second argument."""
+        """Return the answer in a reply: the stripped text, unless a subclass does otherwise.
+
+        If this raises, the sample is discarded as malformed. A subclass may take the item as a second argument.
+        """
         return text.strip()
 
     def outputs(self, out: Path, /) -> Sequence[Path]:
@@ -169,7 +173,7 @@ class ItemSteps:
         return {self._place: 0}
 
     def total(self) -> int:
-        """Return the number of items, which is read once and then kept.
+        """Return the number of items. It is read once and then kept.
 
         Raises:
             UsageError: they have no length.

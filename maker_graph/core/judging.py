@@ -25,7 +25,15 @@ MOST_SAID = 300
 
 
 class Usage(TypedDict):
-    """Tokens of all samples of a microstep, flagged ones included; each request counted once."""
+    """The tokens of all samples of a microstep, those with a red flag included.
+
+    If one request brings several samples, its prompt counts once.
+
+    Attributes:
+        input: tokens of the prompts, cached ones included.
+        cached: tokens of the prompts that the provider had in its cache.
+        output: tokens of the replies, hidden reasoning included.
+    """
 
     input: int
     cached: int
@@ -62,8 +70,9 @@ class Reader:
 
     Attributes:
         parse: returns the answer in a text. If it raises anything, the sample is malformed.
-        key: returns what is voted on in an answer; None for the whole answer. If it raises anything, the sample is malformed.
-        check: says whether the answer keeps the rules of the domain, or raises `Invalid`; None if there are no rules.
+        key: returns the part of an answer that is voted on; None for the whole answer. If it raises anything, the sample is
+            malformed.
+        check: says whether the answer keeps the rules of the task, or raises `Invalid`; None if there are no rules.
         red_flags: name -> predicate over the raw sample, tried in order.
         parse_of: returns the `parse` for the number of a sample, if samples are asked different questions.
         instances: whether `key`, `check` and `verify` get what `parse` made; else they get a copy of its plain JSON, as the
@@ -82,7 +91,7 @@ class Reader:
 
 
 class _Read(NamedTuple):
-    """What a reply says, and the flag for which it is discarded; `seen` is the answer as the caller's functions get it."""
+    """The answer in a reply, and the flag for which it is discarded; `seen` is the answer as the caller's functions get it."""
 
     flag: str | None
     why: str
@@ -104,10 +113,14 @@ def judge_all(
     *,
     ids_differ: bool = False,
 ) -> list[Judged]:
-    """Return the samples, given in the order of launch, each as `judge` returns it; replies with the same text are read once.
+    """Return each of the samples as `judge` returns it. Replies with the same text are read once.
 
-    `earlier` are the samples of the same vote that were `judged` before. A copy of one of them is no vote, and the verifier is
-    not asked about their answers again. `ids_differ` is as in `copies`.
+    Args:
+        samples: new samples of one vote, in the order of launch.
+        reading: how replies become votes.
+        earlier: the samples of the same vote that came before. A copy of one of them is no vote.
+        judged: the results for `earlier`. The verifier is not asked about their answers again.
+        ids_differ: whether the server is known to give different replies different ids, as in `copies`.
     """
     known: dict[tuple[object, str], _Read] = {}
     verifier = None if reading.verify is None else _Verifier(reading.verify, judged)

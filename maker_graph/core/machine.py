@@ -93,7 +93,7 @@ class AsyncLog(Protocol):
     """A log whose appends may take long. Under `ainvoke` the graph goes on with other work meanwhile."""
 
     async def aappend(self, steps: Sequence[Committed], /) -> None:
-        """Do the same as `Log.append`. If the caller is cancelled meanwhile, it still stores the steps, or raises."""
+        """Do the same as `Log.append`. If the caller is cancelled meanwhile, store the steps all the same, or raise."""
         ...
 
 
@@ -148,7 +148,7 @@ class KeepingLog(Protocol):
     """A log that also keeps items that were decided before their turn to be committed, for the process that goes on."""
 
     def keep_ahead(self, decided: Mapping[int, Decision], /) -> None:
-        """Keep decisions by their step, in place of those that were kept before, as far as that is possible.
+        """Keep decisions by their step, as far as that is possible. They take the place of those that were kept before.
 
         Some of them may be in the log by now.
         """
@@ -176,7 +176,7 @@ class ClimbLog(Protocol):
     """A log that also keeps how far undecided steps have come, so that no rung votes twice on a step that it passed on."""
 
     def keep_climbs(self, climbs: Mapping[int, Climb], /) -> None:
-        """Keep the climbs by their step, in place of those that were kept before."""
+        """Keep the climbs by their step. They take the place of those that were kept before."""
         ...
 
     def climbs(self) -> Mapping[int, Climb]:

@@ -5,7 +5,7 @@ Only `ended` is counted under several names, one for each way in which a reply c
 the ends that are known (`core/ends.py`). Any other end is counted as `ended_unknown`, so that no server can make up names.
 
 Three more flags are raised where the replies of a vote are read (`core/judging.py`): *malformed* if the parser refuses the
-reply, *invalid* if the answer breaks a rule of the domain, *copy* if the reply was given before (`core/copies.py`).
+reply, *invalid* if the answer breaks a rule of the task, *copy* if the model did not make the reply anew (`core/copies.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class ToolCall(TypedDict):
 
     Attributes:
         name: the name of the tool.
-        args: the arguments; their text if it could not be read, None if they are not plain JSON.
+        args: the arguments; their text if it could not be read; None if they are not plain JSON.
         id: the provider's id of the call; empty if it gave none.
         error: why `args` could not be read; empty if they could.
     """
@@ -61,18 +61,21 @@ class Reasoned(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One reply of a model, as the red flags see it.
+    """One reply of a model, as the red flags see it. To try a red flag by hand, `index` and `text` are enough.
+
+    >>> empty(Sample(0, "yes")), truncated(Sample(0, "The ans", finish="length"))
+    (False, True)
 
     Attributes:
         index: the place of the sample in its microstep, in the order of launch, from 0.
         text: the reply.
         finish: how the reply ended: "stop" (by itself, and whole), "length" (cut short), "refused", "tool_calls", or another
-            word of `core/ends.py`; "unknown" if its end is not known here.
+            bad end, such as "error", "abort" or "timeout"; "unknown" if the provider's word for it is not known.
         end: the provider's own word for the end; empty if it gave none.
         input_tokens: tokens of the prompt, cached ones included.
         cached_tokens: tokens of the prompt that the provider had in its cache.
         output_tokens: tokens of the reply, hidden reasoning included.
-        estimated: True if the provider sent no usable counts, so that these are `estimated_tokens` of the texts.
+        estimated: True if the provider sent no usable counts. Then one token is counted for every four bytes.
         garbled: True if the reply held control characters or lone surrogates. In `text` these are visible escapes.
         seconds: how long the reply took, from its request.
         beside: what the reply holds besides text, in a word: "reasoning", "image"; empty if nothing.
@@ -84,7 +87,7 @@ class Sample:
         fallback: whether the reply is from a model that stands in for the one that was asked first.
         call: which of two calls the reply is from: "second", or "first" if the first was flagged and there was no second; empty
             for a sample of one call. `seconds`, `lost`, `estimated` and `fallback` are about both calls together.
-        reasoned: the first of two calls; None if there was only one.
+        reasoned: the first of two calls, with its text, id and tokens; None if there was only one.
     """
 
     index: int
@@ -108,6 +111,11 @@ class Sample:
 
 
 RedFlag: TypeAlias = Callable[[Sample], bool]
+"""A function that takes a `Sample` and returns True if the sample is to be discarded, else False.
+
+Discarded samples are counted under the name of the function. For example, `def hedged(sample): return "maybe" in sample.text`
+discards replies with the word "maybe", and counts them as `hedged`.
+"""
 
 
 def truncated(sample: Sample) -> bool:
@@ -116,15 +124,21 @@ def truncated(sample: Sample) -> bool:
 
 
 def too_long(limit: int | None, form: int | None = None) -> RedFlag:
-    """Return the flag for replies of more than `limit` output tokens (750 in the paper, section 4.4).
+    """Return the red flag for replies of more than `limit` output tokens.
 
-    `form` is the limit for the second call of a sample of two calls, if it differs. Then `limit` may be None for no limit.
-
-    Tokens are counted as the provider counts them, or by `estimated_tokens` if it does not.
+    The provider's own count is used. If it sends none, one token is counted for every four bytes.
 
     >>> flag = too_long(750)
-    >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
-    ('too_long', True)
+    >>> flag(Sample(0, "...", output_tokens=750)), flag(Sample(0, "...", output_tokens=751))
+    (False, True)
+
+    Args:
+        limit: the most tokens of a reply, at least 1; the paper takes 750 (arXiv 2511.09030, section 4.4). None is no limit, if
+            `form` is given.
+        form: the most tokens of the second call of a sample of two calls (`Emit`), if that differs from `limit`.
+
+    Raises:
+        UsageError: a limit is not a whole number of at least 1, or neither is given.
     """
     limits: list[Any] = [each for each in (limit, form) if each is not None]
     for each in limits or [limit]:
@@ -143,17 +157,17 @@ def refused(sample: Sample) -> bool:
 
 
 def tool_calls(sample: Sample) -> bool:
-    """Say whether the reply calls a tool, with or without text: a vote on its text would lose the call."""
+    """Say whether the reply calls a tool, with or without a text. A vote on the text alone would lose the call."""
     return bool(sample.tool_calls) or sample.finish == "tool_calls"
 
 
 def ended(sample: Sample) -> bool:
-    """Say whether the reply ended in any other way that is not known to be good; counted by that way, such as `ended_error`."""
+    """Say whether the reply ended in another way that is not known to be good. It is counted as `ended_error`, for example."""
     return sample.finish not in TOLD_APART
 
 
 def no_text(sample: Sample) -> bool:
-    """Say whether the reply holds something in place of text, such as reasoning, or tokens that are not shown."""
+    """Say whether the reply has no text, but something else, such as reasoning or tokens that are not shown."""
     return not sample.text.strip() and bool(sample.beside or (not sample.text and sample.output_tokens))
 
 
@@ -163,7 +177,7 @@ def empty(sample: Sample) -> bool:
 
 
 def estimated_tokens(text: str) -> int:
-    """Return the estimate used where a provider counts no tokens: one per four bytes of UTF-8, rounded up.
+    """Return an estimate of the tokens of a text, for providers that count none: one per four bytes of UTF-8, rounded up.
 
     >>> estimated_tokens("move = [1, 0, 2]")
     4

@@ -25,26 +25,44 @@ from maker_graph.errors import UsageError
 
 
 class Decided(NamedTuple):
-    """This candidate has won."""
+    """What a rule returns if a candidate has won.
+
+    Attributes:
+        candidate: the winner, as it stands in the ballot.
+    """
 
     candidate: str
 
 
 class Draw(NamedTuple):
-    """Draw this many samples. Nobody can win with fewer votes."""
+    """What a rule returns if more samples are needed.
+
+    Attributes:
+        samples: how many samples the next round draws, at least 1. No candidate can win with fewer.
+    """
 
     samples: int
 
 
 class Hung(NamedTuple):
-    """Nobody has won, and nobody can win any more under this rule. The step is contested and is passed on."""
+    """What a rule returns if no candidate can win any more. The step is contested, and the vote passes it on."""
 
 
 Verdict: TypeAlias = Decided | Draw | Hung
 
 
 class StoppingRule(Protocol):
-    """Says of a ballot: decided, draw n more, or hung. Any function with this signature will do."""
+    """Any function that takes a ballot and returns `Decided`, `Draw` or `Hung`. The parameter `k` takes it.
+
+    A ballot is a mapping: candidate -> votes. A candidate is an answer as canonical JSON. The candidates stand in the order of
+    their first votes. For an empty ballot, the rule returns `Draw`.
+
+    >>> def two_votes(ballot):
+    ...     winner = next((candidate for candidate, votes in ballot.items() if votes >= 2), None)
+    ...     return Draw(1) if winner is None else Decided(winner)
+    >>> two_votes({}), two_votes({"a": 1, "b": 2})
+    (Draw(samples=1), Decided(candidate='b'))
+    """
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`."""
@@ -88,8 +106,9 @@ def _name_of(rule: object) -> str:
 class AheadBy:
     """The first candidate that is ahead of every other by k votes wins. This is the rule of the paper, and the default.
 
-    With `within`, the lead must be reached within so many votes. As soon as that is impossible, the step is passed on. Without
-    `within`, a model with correlated errors also decides hopeless steps. `within=k` decides only unanimous votes.
+    With `within`, the lead must be reached within this many votes. As soon as that is impossible, the step is passed on.
+    Without `within`, the vote goes on until an answer wins, also on steps on which the model is mostly wrong. With `within=k`,
+    only a unanimous vote decides.
 
     >>> AheadBy(3)({"a": 4, "b": 2})
     Draw(samples=1)
@@ -99,8 +118,8 @@ class AheadBy:
     (Draw(samples=2), Hung())
 
     Attributes:
-        k: the lead that decides.
-        within: the most votes; None is no limit.
+        k: the lead that decides, at least 1.
+        within: the most votes, at least `k`; None is no limit.
 
     Raises:
         UsageError: k is not a whole number of at least 1, or `within` is not a whole number of at least k.
@@ -124,7 +143,7 @@ class AheadBy:
         return Draw(self.k - ahead)
 
     def capped(self, samples: int) -> "AheadBy":
-        """Return the rule for a vote of at most so many samples: it gives up as soon as nobody can win within them.
+        """Return the rule for a vote of at most `samples`: if it has a `within`, it gives up once nobody can win within them.
 
         >>> AheadBy(3, within=9).capped(5), AheadBy(3).capped(5)
         (AheadBy(k=3, within=5), AheadBy(k=3, within=None))
@@ -148,11 +167,11 @@ class Confirm:
     Decided(candidate='a')
 
     Attributes:
-        by: how many votes must confirm the answer of the first.
-        of: how many votes are cast after the first one, at most.
+        by: how many votes must confirm the answer of the first vote, at least 1.
+        of: the most votes that are cast after the first one, at least `by`.
 
     Raises:
-        UsageError: they are no whole numbers of at least 1, or `by` is more than `of`.
+        UsageError: `by` or `of` is not a whole number of at least 1, or `by` is more than `of`.
     """
 
     by: int
@@ -174,7 +193,7 @@ class Confirm:
         return Draw(missing) if missing <= left else Hung()
 
     def capped(self, samples: int) -> "Confirm":
-        """Return the rule for a vote of at most so many samples: see `AheadBy.capped`.
+        """Return the rule for a vote of at most `samples`: it gives up once nobody can win within them.
 
         >>> Confirm(2, of=8).capped(5)
         Confirm(by=2, of=4)
@@ -187,10 +206,19 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class FirstTo:
-    """The first candidate with k votes wins. It is cheaper and weaker than `AheadBy(k)`; for comparison (paper, section 4.4).
+    """The first candidate with k votes wins.
+
+    It takes fewer votes than `AheadBy(k)`, and is wrong more often. It is meant for comparisons (arXiv 2511.09030,
+    section 4.4).
 
     >>> FirstTo(3)({"a": 2, "b": 2})
     Draw(samples=1)
+
+    Attributes:
+        k: the votes that decide, at least 1.
+
+    Raises:
+        UsageError: k is not a whole number of at least 1.
     """
 
     k: int
@@ -212,10 +240,18 @@ class FirstTo:
 
 @dataclass(frozen=True, slots=True)
 class Majority:
-    """A candidate with more than half of exactly n votes wins; otherwise the vote is hung. For comparison with `AheadBy`.
+    """A candidate with more than half of exactly n votes wins. If there is none, the step is passed on.
+
+    It is meant for comparisons with `AheadBy`.
 
     >>> Majority(5)({"a": 2, "b": 2, "c": 1})
     Hung()
+
+    Attributes:
+        n: the number of votes, at least 1.
+
+    Raises:
+        UsageError: n is not a whole number of at least 1.
     """
 
     n: int

@@ -26,7 +26,7 @@ _SAYS = frozenset({"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"})
 
 
 def schema_of(answer: Any) -> Schema:
-    """Return the JSON schema of the type `answer` in the form that is sent; a task may also give the JSON schema itself.
+    """Return the JSON schema of the type `answer` in the form that is sent. `answer` may also be a JSON schema.
 
     >>> schema_of(bool)
     {'type': 'boolean'}
@@ -73,14 +73,14 @@ def schema_asked(answer: Any, schema: Any, *, parsed: bool) -> Schema:
         return schema_of(answer)
     if schema is None:
         raise UsageError(
-            "structured needs to know what a reply is: give the task, or its part, an attribute schema, the type whose JSON "
-            "its parse reads; or leave structured out."
+            "structured needs the form of a reply: give the task, or its part, an attribute schema, which is the type whose "
+            "JSON its parse reads, or leave structured out."
         )
     return schema_of(schema)
 
 
 def is_closed(schema: Any) -> bool:
-    """Say whether each object in a schema has a fixed set of keys; only then does OpenAI's strict mode take it."""
+    """Say whether each object in a schema has a fixed set of keys. OpenAI's strict mode takes no other schema."""
     if isinstance(schema, Mapping):
         open_object = schema.get("type") == "object" and schema.get("additionalProperties") is not False
         return not open_object and all(map(is_closed, schema.values()))

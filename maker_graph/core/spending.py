@@ -1,4 +1,4 @@
-"""What requests used up, for a run, a budget and a report, and the account that a run keeps."""
+"""What requests used up, as a run, a budget and a report count it, and the account that a run keeps."""
 
 from collections.abc import Sequence
 from operator import add, sub

@@ -40,7 +40,24 @@ State: TypeAlias = Any
 
 @runtime_checkable
 class Task(Protocol):
-    """What is to be done, one microstep at a time."""
+    """A task of steps that follow each other. Any class with these five functions is one.
+
+    >>> class CountToThree:
+    ...     def start(self):
+    ...         return 0
+    ...     def done(self, state):
+    ...         return state == 3
+    ...     def prompt(self, state):
+    ...         return f"What is {state} + 1? Reply with the number only."
+    ...     def parse(self, text):
+    ...         return int(text)
+    ...     def apply(self, state, answer):
+    ...         return answer
+    >>> isinstance(CountToThree(), Task)
+    True
+
+    States and answers are plain JSON. The functions are pure: the same arguments give the same result.
+    """
 
     def start(self) -> State:
         """Return the state before the first step."""
@@ -51,11 +68,14 @@ class Task(Protocol):
         ...
 
     def prompt(self, state: State, /) -> Prompt:
-        """Return all that a model sees at this step. It sees no history but what the state holds."""
+        """Return all that a model sees at this step, as a text or as messages. It sees no history but what the state holds."""
         ...
 
     def parse(self, text: str, /) -> JSON:
-        """Return the answer in a reply, or raise. Then the sample is discarded as malformed. Never repair a reply."""
+        """Return the answer in a reply. If this raises, the sample is discarded as malformed. Never repair a reply.
+
+        It may take the state as a second argument.
+        """
         ...
 
     def apply(self, state: State, answer: Any, /) -> State:
@@ -67,7 +87,7 @@ class Task(Protocol):
 class VotedPart(Protocol):
     """A kind of step that models vote on. Any `Task` is one.
 
-    `check`, `verify`, `key`, `rephrase`, `truth` and `rehearse` are optional, as in a `Task`.
+    `check`, `verify`, `key`, `rephrase`, `variants`, `truth` and `rehearse` are optional, as in a `Task`.
 
     A part may have its own lead, as an attribute `k`. A lead of 1 is enough if `check` accepts no wrong answer. A part may also
     have an attribute `schema`: the type whose JSON `parse` reads, or a JSON schema. With `structured`, the provider makes the
@@ -80,7 +100,10 @@ class VotedPart(Protocol):
 
     @property
     def parse(self) -> Callable[..., JSON]:
-        """`parse(text) -> answer`, or `parse(text, state) -> answer`: returns the answer in a reply, or raises."""
+        """`parse(text) -> answer` or `parse(text, state) -> answer`: the answer in a reply.
+
+        If it raises, the sample is discarded as malformed.
+        """
         ...
 
 
@@ -105,7 +128,7 @@ class GivenPart(Protocol):
         It is the only function of a task that may act. It is called once for each step, and its answer is in the journal before
         it is applied. A replay, `status`, `verify`, `report` and `certify` never call it.
 
-        Before a part of the world acts, an intent is written to the journal. If the process dies after the action and before
+        If `by` is "world", an intent is written to the journal before the call. If the process dies after the action and before
         its answer is in the journal, the action is done again when the run goes on: at most once for each kill, and never
         otherwise. To make that harmless, the function may take the id of the run as a third argument: the pair (run, step) is
         the same when it is called again.
@@ -118,12 +141,12 @@ class GivenPart(Protocol):
 
 @runtime_checkable
 class PartsTask(Protocol):
-    """A task that is made of parts.
+    """A task whose steps are of several kinds. Each kind is a part, which is voted on or given.
 
     `total`, `skip`, `state_at`, `draft`, `draft_prompt` and `parse_draft` are optional, as in a `Task`.
 
     Attributes:
-        parts: name -> part. Names are those of nodes in a graph: letters, digits, dashes and underscores.
+        parts: name -> part. A name has at most 64 letters, digits, dashes and underscores, and begins with a letter.
     """
 
     @property
@@ -149,7 +172,7 @@ class Checks(Protocol):
     """A task with rules that every answer must keep. An answer that breaks a rule is flagged as invalid."""
 
     def check(self, state: State, answer: Any, /) -> bool:
-        """Say whether `answer` keeps the rules in `state`. The vote, not this function, finds out whether it is right.
+        """Say whether `answer` keeps the rules in `state`. Whether it is right is found out by the vote.
 
         It returns True or False, or raises `Invalid` to say why not. Anything else that it returns or raises is an error.
         """
@@ -220,7 +243,7 @@ class Varies(Protocol):
 
 @runtime_checkable
 class Predicts(Protocol):
-    """A task that can predict its next states cheaply, for lookahead. If its steps are independent, that is always possible."""
+    """A task that can predict its next states cheaply, for lookahead. A task of independent steps always can."""
 
     def draft(self, state: State, n: int, /) -> Sequence[State]:
         """Return at most `n` states that follow `state`. Wrong ones cost samples, but never make a decision wrong."""
@@ -232,7 +255,7 @@ class Drafted(Protocol):
     """A task whose next answers a model can list in one reply, for lookahead."""
 
     def draft_prompt(self, state: State, n: int, /) -> Prompt:
-        """Return a prompt that asks for the next `n` answers in short."""
+        """Return a prompt that asks for the next `n` answers in one reply."""
         ...
 
     def parse_draft(self, text: str, /) -> Sequence[Any]:
@@ -254,13 +277,13 @@ class Located(Protocol):
     """A task that can make the state at any step without going through the steps before. Calibration draws steps at random."""
 
     def state_at(self, step: int, /) -> State:
-        """Return the state after `step` right steps, from 0."""
+        """Return the state after the first `step` steps, if all of them were answered rightly. For 0 it is the start."""
         ...
 
 
 @runtime_checkable
 class Known(Protocol):
-    """A task that knows the right answers, for calibration and to compare a run with them afterwards.
+    """A task that knows the right answers. A model is calibrated with them, and a run is compared with them afterwards.
 
     No run looks at them while it decides.
     """
@@ -303,7 +326,7 @@ class Keeps(Protocol):
 
 @runtime_checkable
 class Concludes(Protocol):
-    """A task that states its result in short."""
+    """A task that returns its result, which is shown at the end of a run."""
 
     def result(self, state: State, /) -> JSON:
         """Return the result in `state`, the state at the end: what the author of the task wants to read."""

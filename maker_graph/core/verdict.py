@@ -110,7 +110,7 @@ class RightPath:
         return self._state_at is not None and plain(self._state_at(step - 1), own=True) == state
 
     def take(self, right: str | None, candidate: str | None) -> None:
-        """Take note that a step ended with `candidate`, and that `right` is right; None for either if there is none."""
+        """Take note that a step ended with `candidate`, None if undecided, and that `right` is right, None if not known."""
         if self._dependent and right is not None and candidate not in {None, right}:
             self._astray = True
 
@@ -165,7 +165,7 @@ class Examiner:
             self._first_broken = self._first_broken or (self._steps, visible(why)[:MOST_SHOWN])
 
     def _unproved(self, state: State, answer: JSON) -> str | None:
-        """Return why the verifier now says that an answer booked as proved is wrong; None if it does not say so.
+        """Return why the verifier now says that a proved answer is wrong; None if it does not say so.
 
         Only proved answers are verified again, because a verifier may take seconds on an answer that it cannot prove.
         """
@@ -236,10 +236,7 @@ class Examiner:
 
 
 def _single(decision: Decision) -> str | None:
-    """Return the candidate that the first sample of a step alone would have decided.
-
-    It is None if the sample was discarded and did not give the decided answer.
-    """
+    """Return the candidate that the first sample of a step, alone, would have decided; None if it decides none."""
     first = next((vote for vote in (*decision["tried"], decision) if vote["sequence"]), None)
     if decision["first_agrees"] or first is None:
         return decision["candidate"]

@@ -22,14 +22,14 @@ from maker_graph.errors import Invalid, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """The answer keeps a condition.
+    """What a verifier returns if the answer keeps a condition that every right answer keeps.
 
     >>> Valid("x = 5 solves 3*x + 5 = 20", conclusive=True).conclusive
     True
 
     Attributes:
-        evidence: what the verdict rests on, in a clause that a reader can check.
-        conclusive: whether no wrong answer can keep the condition. Then the answer is proved.
+        evidence: what the verdict rests on, in a clause that a reader can check. It may not be empty if `conclusive`.
+        conclusive: whether no wrong answer can keep the condition. Then the answer is proved, and decides its step alone.
     """
 
     evidence: str
@@ -38,7 +38,7 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The verifier cannot tell. This never counts as valid.
+    """What a verifier returns if it cannot tell whether the answer is right. The sample is a vote like any other.
 
     Attributes:
         why: the reason, in a clause.
@@ -48,7 +48,7 @@ class Unknown:
 
 
 Standing: TypeAlias = Literal["proved", "valid", "unknown"]
-"""What a verifier says of a vote, in a word; "proved" is valid and conclusive."""
+"""What a verifier says of a vote, in a word. "proved" means valid and conclusive."""
 
 STANDINGS: tuple[Standing, ...] = ("proved", "valid", "unknown")
 """All standings, in the order in which they are shown and in which a journal counts them. The order never changes."""

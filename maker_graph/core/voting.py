@@ -1,6 +1,6 @@
 """How one step is voted on: one value that holds all settings, from the command line to the sampler.
 
-A `Voting` does not say which model answers. Together with a model and a prompt it is a rung of the ladder.
+A `Voting` does not say which model answers. A model, a prompt and a `Voting` together make a rung of a ladder or a cascade.
 """
 
 from collections.abc import Sequence
@@ -39,34 +39,45 @@ MAX_SAMPLES = 100
 """A vote that needs more samples than this is undecided."""
 
 STUCK_AFTER = 20
-"""A vote ends undecided when its last samples, so many of them, all have red flags."""
+"""A vote ends undecided when this many samples in a row have red flags."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voting:
-    """How one step is voted on.
+    """How one step is voted on: when the vote ends, and how its samples are drawn.
 
-    >>> Voting(k=2).first_round, Voting(temperature=0.7, max_tokens=100).temperatures
-    (2, (0.7, 0.7))
+    The defaults are those of the paper (arXiv 2511.09030): a lead of 3, temperature 0 for the first sample and 0.1 for the
+    others, and at most 750 output tokens.
+
+    >>> voting = Voting()
+    >>> voting.lead, voting.temperatures, voting.output_cap, voting.max_samples, voting.stuck_after
+    (3, (0.0, 0.1), 750, 100, 20)
+    >>> Voting(k=AheadBy(3, within=5)).temperatures, Voting(k=Confirm(3, of=4)).temperatures
+    ((0.7, 0.7), (0.1, 0.7))
+    >>> Voting(temperature=0.5).temperatures, Voting(k=2).first_round
+    ((0.5, 0.5), 2)
 
     Attributes:
-        k: the lead that decides, or a stopping rule.
+        k: the lead that decides, a whole number of at least 1, or a stopping rule such as `AheadBy(3, within=5)`.
         temperature: the temperature of all samples, or a pair: that of the first sample and that of the others. None leaves it
-            to the model. "auto" is what suits the model and the rule: for most models `TEMPERATURE`, or `PASSING` under a rule
-            that passes.
-        max_tokens: the output cap of each sample; None leaves it to the model. "auto" is what suits the model: `MAX_TOKENS` for
-            most.
-        max_samples: a vote that needs more samples than this is undecided.
-        stuck_after: a vote that ends with so many red flags in a row is undecided too.
+            to the model. "auto" is the temperature with which a chat model was made. Otherwise it depends on the rule: (0.7,
+            0.7) for `AheadBy` with `within`, (0.1, 0.7) for `Confirm`, and (0, 0.1) for any other rule.
+        max_tokens: the output cap of each sample, in tokens; None leaves it to the model. "auto" is the cap with which a chat
+            model was made, and 750 for most others.
+        max_samples: the most samples of one vote, discarded ones included. A vote that needs more is undecided.
+        stuck_after: a vote ends undecided when this many samples in a row have red flags.
         seed: a number from which each sample gets its own seed; None sends no seed.
-        check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
-        variants: whether each sample is asked one of the task's equivalent questions, chosen by its number.
+        check: whether answers that break the task's rules are discarded as invalid, if the task has rules.
+        variants: whether each sample is asked one of the task's equivalent questions, chosen by the number of the sample.
         stop: texts at which a reply ends. The reply does not contain them. Not all models take them.
-        structured: whether the answer's JSON schema is sent along, if the model takes one and the answer has one.
+        structured: whether the answer's JSON schema is sent along, so that the provider makes the model keep to it. The answer
+            must have a schema, and the model must take one: `ChatOpenAI` does, also for other servers that have its API.
         emit: how a second call writes down each sample's answer, after a first call that reasons: an `Emit`, True for the same
             model, or the name of another model; None for samples of one call. `stop` and `structured` apply to the second call.
         red_flags: the red flags for which a raw sample is discarded. None means truncated, too_long(max_tokens), refused,
             tool_calls, ended, no_text and empty. Copies are always discarded.
+        rule: the stopping rule that `k` stands for. If it passes steps, it does so within `max_samples` votes.
+        first_round: how many samples the first round draws.
 
     Raises:
         UsageError: a value is wrong; the error says which one, and what to do.
@@ -121,7 +132,7 @@ class Voting:
         object.__setattr__(self, "first_round", verdict.samples)
 
     def led_by(self, k: int | StoppingRule) -> "Voting":
-        """Return the same settings with another lead or rule; a new lead keeps the `within` of an `AheadBy`.
+        """Return the same settings with another lead or rule; with a new lead, an `AheadBy` keeps its `within`.
 
         >>> Voting(k=AheadBy(2, within=4)).led_by(3).k
         AheadBy(k=3, within=4)
@@ -156,13 +167,13 @@ class Voting:
 
     @property
     def temperatures(self) -> tuple[float, float] | None:
-        """The temperature of the first sample and that of the others; None if none is sent; "auto" is what suits the rule."""
+        """The temperatures of the first sample and of the others, with the rule's own for "auto"; None if none is sent."""
         given = self.suited_temperature if self.temperature == "auto" else self.temperature
         return given if isinstance(given, tuple) or given is None else (given, given)
 
     @property
     def output_cap(self) -> int | None:
-        """The output cap of each sample; "auto" is `MAX_TOKENS`."""
+        """The output cap of each sample, in tokens, with 750 for "auto"; None if none is sent."""
         return MAX_TOKENS if self.max_tokens == "auto" else self.max_tokens
 
     @property

@@ -25,13 +25,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from maker_graph.core.checks import whole
 from maker_graph.core.copies import CopiesSeen
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.journal.entry import GIVEN, decode, skim, unanimous
 from maker_graph.statistics.estimation import Estimate
 from maker_graph.statistics.likelihood import Tally
-from maker_graph.statistics.race import check_k
 from maker_graph.statistics.unlabelled import fit
 
 NOTHING_SEEN = CopiesSeen()
@@ -288,7 +288,7 @@ def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certif
     Raises:
         UsageError: k is out of range, or no step was decided by a vote.
     """
-    check_k(k)
+    whole("k", k)
     covered = sum(ballots.decided.values())
     if not covered:
         raise nothing_to_certify([ballots])

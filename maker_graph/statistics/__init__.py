@@ -1,4 +1,4 @@
-"""The statistics of votes: races, plans for independent and for correlated errors, and what calibrations and ballots show.
+"""The statistics of votes: races, plans for independent and for correlated errors, estimates, and bounds.
 
 This room is pure: it imports `core` and `errors` only. The public formulas are in `maker_graph`, not here.
 """

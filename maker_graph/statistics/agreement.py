@@ -1,4 +1,4 @@
-"""What samples of labelled steps show of a sampler: how often it is right, how alike its samples are, what agreement is worth.
+"""What labelled steps show of a model: how often it is right, how alike its samples are, and how often agreement is wrong.
 
 A step's votes are counts: how many were right, and how many were for each wrong answer. All figures are means over all orders
 in which the samples might have come, so that every sample counts. If c of n votes are for an answer, then k votes drawn from
@@ -31,11 +31,11 @@ class StepVotes(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """How often k samples agree, and how often they are wrong then.
+    """How often k samples agree, and how often they are wrong if they agree.
 
     Attributes:
         k: how many samples agree.
-        wrong: the share of the decided steps that is wrong; None if none is decided.
+        wrong: the share of decided steps that are wrong; None if none is decided.
         decided: the share of the steps whose first k valid samples agree. A step with fewer valid samples is not decided.
     """
 
@@ -45,7 +45,9 @@ class Agreement(NamedTuple):
 
 
 def agreement(steps: Sequence[StepVotes], k: int) -> Agreement:
-    """Return how often the first `k` valid samples of a step agree, as `AheadBy(k, within=k)` asks, and are wrong then.
+    """Return how often the first `k` valid samples of a step agree, and how often they are wrong if they agree.
+
+    It is what `AheadBy(k, within=k)` would decide.
 
     >>> agreement([StepVotes(3), StepVotes(2, (2,)), StepVotes(0, (1, 3))], 2)
     Agreement(k=2, wrong=0.3636363636363636, decided=0.6111111111111112)
@@ -66,7 +68,7 @@ def agreement(steps: Sequence[StepVotes], k: int) -> Agreement:
 
 
 def share_right(steps: Iterable[StepVotes]) -> float | None:
-    """Return the share of the valid samples that is right; None if there is none.
+    """Return the share of valid samples that are right; None if there are no valid samples.
 
     >>> share_right([StepVotes(3, (1,)), StepVotes(0, (2,))])
     0.5
@@ -106,7 +108,7 @@ class PairCorrelation(NamedTuple):
 
 
 def correlations(steps: Iterable[Sequence[tuple[int, bool]]]) -> tuple[PairCorrelation, PairCorrelation]:
-    """Return the correlation of errors within one variant and between variants.
+    """Return the correlation of the errors of samples of one variant, and that of samples of different variants.
 
     Each step is given as (variant, whether wrong) for each valid sample. The figures are computed as in `correlation`, with
     the error rate over all samples of steps that have two or more.

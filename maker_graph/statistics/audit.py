@@ -1,6 +1,6 @@
-"""How many of N decided steps are wrong at most, from labels of some of them that were drawn at random without replacement.
+"""An upper bound on how many of N decided steps are wrong, from labels of some that were drawn at random without replacement.
 
-The bound holds at all times together. It may be looked at after each label, and labelling may stop for any reason. It assumes
+The bound holds at all times together: it may be looked at after each label, and labelling may stop for any reason. It assumes
 only that the steps were drawn at random, and nothing about models, errors or steps.
 
 It is a likelihood-ratio martingale for sampling without replacement (Waudby-Smith and Ramdas, arXiv 2006.04347; Waudby-Smith,
@@ -60,7 +60,7 @@ class Bound:
 
     Attributes:
         population: the size of the population.
-        confidence: the chance that `most` is never below the truth, at any time.
+        confidence: the chance that `most` is at no time below the truth, between 0 and 1.
         drawn: labels so far.
         wrong: wrong labels so far.
     """
@@ -95,7 +95,7 @@ class Bound:
 
     @property
     def most(self) -> int:
-        """How many of the population are wrong at most, including the wrong ones that were seen."""
+        """The upper bound on how many of the population are wrong, including the wrong ones that were seen."""
         self._settle()
         return max(self._most, self.wrong)
 
@@ -129,13 +129,13 @@ class Bound:
 
 
 def most_wrong(population: int, wrong: Iterable[bool], confidence: float = CONFIDENCE) -> int:
-    """Return how many of a population are wrong at most, from labels in the order of the draw: True for each that is wrong.
+    """Return the upper bound on how many of a population are wrong, from labels in the order of the draw (True: wrong).
 
     >>> most_wrong(10, [False] * 7)
     2
 
     Raises:
-        UsageError: as in `Bound`.
+        UsageError: the population or the confidence is out of range, or there are more labels than members.
     """
     bound = Bound(population, confidence)
     for each in wrong:

@@ -2,13 +2,14 @@
 
 The rules are in `core/rules.py`. The formulas are for a single rival, the paper's worst case, and for independent samples. If
 wrong answers scatter, the right one wins at least as often. A fixed majority then needs the same n votes, and first to k needs
-some more.
+a few more.
 """
 
 import math
 from typing import NamedTuple
 
-from maker_graph.statistics.race import check_k, log_odds_of_wrong, softplus
+from maker_graph.core.checks import whole
+from maker_graph.statistics.race import log_odds_of_wrong, softplus
 
 
 class Outcome(NamedTuple):
@@ -31,7 +32,7 @@ def first_to(p: float, k: int) -> Outcome:
         UsageError: p is not above 0 and at most 1, or k is below 1.
     """
     log_p, log_q = _logs(p)
-    check_k(k)
+    whole("k", k)
     right, wrong = ([_term(k - 1 + j, j, k, win, lose) for j in range(k)] for win, lose in ((log_p, log_q), (log_q, log_p)))
     votes = math.fsum((k + j) * (yes + no) for j, (yes, no) in enumerate(zip(right, wrong, strict=True)))
     return Outcome(math.fsum(right), math.fsum(wrong), votes)
@@ -47,7 +48,7 @@ def majority(p: float, n: int) -> Outcome:
         UsageError: p is not above 0 and at most 1, or n is below 1.
     """
     log_p, log_q = _logs(p)
-    losers = range((check_k(n, "n") + 1) // 2)
+    losers = range((whole("n", n) + 1) // 2)
     right, wrong = (math.fsum(_term(n, j, n - j, win, lose) for j in losers) for win, lose in ((log_p, log_q), (log_q, log_p)))
     return Outcome(right, wrong, float(n))
 

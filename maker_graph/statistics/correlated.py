@@ -5,8 +5,9 @@ from a Beta distribution with mean 1 - p and the within-step correlation rho: w 
 Then two samples of one step are both wrong with probability (1-p)^2 + rho p (1-p). With rho = 0 this is the paper's case. The
 paper's own million-step run fits p = 1 - 2.26e-4 with rho from .004 to .007 (derived from Fig. 8 of arXiv 2511.09030).
 
-The race of one step with a given theta is in `race.py`. Here it is averaged over theta. This differs from independent errors
-in kind: a larger k decides steps with theta > 1/2 wrongly all the more surely, so their share is a floor of `p_wrong`.
+The race of one step with a given theta is in `race.py`. Here it is averaged over theta. The result differs from that for
+independent errors in kind. A larger k makes it only more certain that a step with theta > 1/2 is decided wrongly. So `p_wrong`
+never falls below the share of these steps (`floor`).
 
 How it is computed. In x = ln(theta / (1 - theta)) the density is proportional to e^(alpha x) / (1 + e^x)^(alpha + beta). It is
 analytic around the real axis, so the trapezoid rule over the whole line converges exponentially. Its error is about
@@ -20,11 +21,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from maker_graph.errors import UsageError
+from maker_graph.core.checks import whole
 from maker_graph.statistics import independent
 from maker_graph.statistics.race import (
     all_right,
-    check_k,
+    check_rho,
     check_steps,
     check_target,
     extra_votes,
@@ -46,10 +47,8 @@ _POINT = 1e12  # with larger alpha and beta all steps are alike: p_wrong would c
 def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     """Return the probability that one step is decided wrongly, if errors are correlated within steps, to 8 digits or more.
 
-    It is E[1 / (1 + ((1-theta)/theta)^k)], the paper's Eq. 9 (arXiv 2511.09030) averaged over the steps.
-
-    `p` is the probability that a valid sample is right, over all steps. `rho` is the correlation of the errors of two samples
-    of one step.
+    It is E[1 / (1 + ((1-theta)/theta)^k)], the paper's Eq. 9 (arXiv 2511.09030) averaged over the steps. `p_sub` explains the
+    arguments.
 
     >>> f"{p_wrong(1 - 2.26e-4, 3, rho=0.0):.3g}, {p_wrong(1 - 2.26e-4, 3, rho=0.005):.3g}"
     '1.16e-11, 1.26e-08'
@@ -57,7 +56,7 @@ def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     Raises:
         UsageError: p, k, rho or rival is out of range.
     """
-    check_k(k)
+    whole("k", k)
     f, steps = log_share(rival, "rival"), _steps(p, rho)
     if steps is None:
         return independent.p_wrong(p, k, rival=rival)
@@ -78,16 +77,22 @@ def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
 
 
 def p_sub(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
-    """Return the probability that one step is decided rightly, if errors are correlated within steps: 1 - `p_wrong`.
+    """Return the probability that one step is decided rightly, if errors are correlated within steps.
 
-    This is the paper's Eq. 9 (arXiv 2511.09030), averaged over steps whose error rates follow a Beta distribution (Skellam,
-    J. R. Stat. Soc. B 10, 1948). Over all steps a valid sample is right with probability `p`. The errors of two samples of one
-    step have the correlation `rho`, at least 0 and below 1. `k` is the lead that decides, and `rival` the share of the wrong
-    samples that give the most frequent wrong answer. With rho = 0 it equals `p_sub`, the formula for independent errors.
+    This is the paper's Eq. 9 (arXiv 2511.09030), averaged over the steps. Some steps are harder than others: each has its own
+    error rate, and these rates follow a Beta distribution (Skellam, J. R. Stat. Soc. B 10, 1948). With rho = 0 it equals
+    `p_sub`, the formula for independent errors.
 
     >>> from maker_graph import p_sub, p_sub_correlated
     >>> round(p_sub(0.9, 3), 5), round(p_sub_correlated(0.9, 3, rho=0.0), 5), round(p_sub_correlated(0.9, 3, rho=0.1), 5)
     (0.99863, 0.99863, 0.98591)
+
+    Args:
+        p: the chance that a sample without a red flag is right, over all steps; above 0 and at most 1.
+        k: the lead that decides, at least 1.
+        rho: the correlation of the errors of two samples of one step, at least 0 and below 1.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
 
     Raises:
         UsageError: p, k, rho or rival is out of range.
@@ -98,12 +103,20 @@ def p_sub(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
 def p_full(p: float, k: int, steps: float, *, rho: float, rival: float = 1.0) -> float:
     """Return the probability that all `steps` are decided rightly, if errors are correlated within steps: p_sub^steps.
 
-    This is the paper's Eq. 13 (arXiv 2511.09030) with the p_sub of correlated errors, `p_sub_correlated`, which explains `p`,
-    `k`, `rho` and `rival`. With rho = 0 it equals `p_full`, the formula for independent errors.
+    This is the paper's Eq. 13 (arXiv 2511.09030) with the p_sub of correlated errors (`p_sub_correlated`). With rho = 0 it
+    equals `p_full`, the formula for independent errors.
 
     >>> from maker_graph import p_full, p_full_correlated
     >>> round(p_full(1 - 0.0022, 3, 2**20 - 1), 3), round(p_full_correlated(1 - 0.0022, 3, 2**20 - 1, rho=0.005), 3)
     (0.989, 0.809)
+
+    Args:
+        p: the chance that a sample without a red flag is right, over all steps; above 0 and at most 1.
+        k: the lead that decides, at least 1.
+        steps: the number of steps of the task, at least 1.
+        rho: the correlation of the errors of two samples of one step, at least 0 and below 1.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
 
     Raises:
         UsageError: p, k, steps, rho or rival is out of range.
@@ -114,18 +127,25 @@ def p_full(p: float, k: int, steps: float, *, rho: float, rival: float = 1.0) ->
 def expected_votes(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     """Return the expected votes until one step is decided, if errors are correlated within steps.
 
-    This is the paper's Eq. 16 (arXiv 2511.09030) averaged over steps whose error rates follow a Beta distribution:
-    E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)). `p_sub_correlated` explains `p`, `k`, `rho` and `rival`. The
-    result is exact for a single rival, and an estimate with a `rival` below 1. With rho = 0 it equals `expected_votes`.
+    This is the paper's Eq. 16 (arXiv 2511.09030), averaged over the steps. Each step has its own error rate theta, and these
+    rates follow a Beta distribution: E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)). It is exact for a `rival` of 1,
+    and an estimate below. Samples with a red flag are no votes and come on top. With rho = 0 it equals `expected_votes`.
 
     >>> from maker_graph import expected_votes, expected_votes_correlated
     >>> round(expected_votes(0.9, 3), 3), round(expected_votes_correlated(0.9, 3, rho=0.1), 3)
     (3.74, 3.899)
 
+    Args:
+        p: the chance that a sample without a red flag is right, over all steps; above 0 and at most 1.
+        k: the lead that decides, at least 1.
+        rho: the correlation of the errors of two samples of one step, at least 0 and below 1.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
+
     Raises:
         UsageError: p, k, rho or rival is out of range.
     """
-    check_k(k)
+    whole("k", k)
     f, steps = log_share(rival, "rival"), _steps(p, rho)
     if steps is None or k == 1:
         return independent.expected_votes(p, k, rival=rival)
@@ -140,7 +160,7 @@ def expected_votes(p: float, k: int, *, rho: float, rival: float = 1.0) -> float
 
 
 def floor(p: float, *, rho: float, rival: float = 1.0) -> float:
-    """Return the share of steps that no k decides rightly: P(theta > 1/2), or P(r > 1 - theta) with a `rival` below 1.
+    """Return the share of steps that no k decides rightly: P(theta > 1/2), or P(f theta > 1 - theta) with a `rival` f below 1.
 
     `p_wrong` falls towards this share as k grows. A step on which the right answer and its rivals are equally likely is decided
     by chance, and counts with the chance that it is decided wrongly: one half at theta = 1/2.
@@ -163,23 +183,30 @@ def floor(p: float, *, rho: float, rival: float = 1.0) -> float:
 
 
 def k_min(p: float, steps: float, target: float, *, rho: float, rival: float = 1.0) -> int | None:
-    """Return the least k with `p_full(p, k, steps) >= target`, if errors are correlated within steps; None if no k will do.
+    """Return the least k that reaches `target`, if errors are correlated within steps; None if no k will do.
 
-    This answers the question of the paper's Eq. 14 (arXiv 2511.09030) for correlated errors, with `p_full_correlated`. No k
-    above `MOST_K` is tried. With rho = 0 it equals `k_min`, the formula for independent errors.
-
-    If p > 1/2, `p_wrong` falls with each k, because the density at x > 0 is below the density at -x. It falls towards `floor`,
-    so no k at all reaches a target beyond that. `no_k` in `forecast.py` says in words why no k will do.
+    This is the paper's Eq. 14 (arXiv 2511.09030) with the chance of `p_full_correlated`. At steps on which samples are wrong
+    more often than right, a larger k does not help. If there are too many such steps, no k reaches the target. No k above 1,000
+    is tried. With rho = 0 it equals `k_min`, the formula for independent errors.
 
     >>> from maker_graph import k_min, k_min_correlated
-    >>> k_min(1 - 0.0022, 2**20 - 1, 0.95), k_min_correlated(1 - 0.0022, 2**20 - 1, 0.95, rho=0.005)
+    >>> k_min(1 - 0.0022, 1_000_000, 0.95), k_min_correlated(1 - 0.0022, 1_000_000, 0.95, rho=0.005)
     (3, 4)
-    >>> print(k_min_correlated(0.9, 2**20 - 1, 0.95, rho=0.1))
+    >>> print(k_min_correlated(0.9, 1_000_000, 0.95, rho=0.1))
     None
+
+    Args:
+        p: the chance that a sample without a red flag is right, over all steps; above 0 and at most 1.
+        steps: the number of steps of the task, at least 1.
+        target: the least chance that no step is wrong, between 0 and 1.
+        rho: the correlation of the errors of two samples of one step, at least 0 and below 1.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
 
     Raises:
         UsageError: p, steps, rho or rival is out of range, or target is not between 0 and 1.
     """
+    # If p > 1/2, p_wrong falls with each k, because the density at x > 0 is below the density at -x. It falls towards `floor`.
     check_target(target)
 
     def reaches(k: int) -> bool:
@@ -225,8 +252,7 @@ class _Steps(NamedTuple):
 
 def _steps(p: float, rho: float) -> _Steps | None:
     """Return the distribution of the steps' error rates, or None if all steps are alike."""
-    if not 0.0 <= rho < 1.0:
-        raise UsageError(f"rho must be at least 0 and below 1, not {rho!r}.")
+    check_rho(rho)
     centre = log_odds_of_wrong(p)
     if rho == 0 or p == 1:
         return None

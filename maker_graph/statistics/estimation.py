@@ -1,4 +1,4 @@
-"""From right and wrong samples of many steps to a model's error rate and how its errors are correlated, with intervals.
+"""From right and wrong samples of many steps to a model's error rate and the correlation of its errors, with intervals.
 
 The model is that of `correlated.py`: each step has its own error rate theta, drawn from a Beta distribution with mean
 e = 1 - p and within-step correlation rho. Samples of one step err independently at that rate. The data are counts of steps: how
@@ -11,8 +11,8 @@ effective number (Korn and Graubard, Survey Methodology 24, 1998). With rho = 0 
 The correlation, rho. Two samples of one step are both wrong with probability e^2 + rho e (1 - e). The pairs within steps give
 the estimate. Pairs that are both wrong are rare: a handful in a thousand steps. A bootstrap that draws the steps again knows
 only the pairs that were seen, and if none was seen it claims that rho is certainly 0. So the bootstrap is parametric and
-inverted: the interval holds every rho under which a calibration like this one would give so large, or so small, an estimate in
-at least one case of forty.
+inverted. The interval holds every rho under which a calibration like this one would give an estimate at least as large as the
+one seen, and one at least as small, in at least one case of forty.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ REPLICATIONS = 4_000
 """How many replications the bootstrap makes for each correlation that is tried."""
 
 MOST_RHO = 0.999
-"""No larger correlation is tried. There, all samples of a step are alike."""
+"""No larger correlation is tried, because here nearly all samples of a step are alike already."""
 
 
 class Estimate(NamedTuple):
@@ -81,7 +81,7 @@ def errors(counts: Counts, *, seed: int = 0) -> Errors:
 
 
 def error_rate(counts: Counts) -> Estimate:
-    """Return the share of valid samples that are wrong; the interval allows for the likeness of the samples of one step.
+    """Return the share of valid samples that are wrong. The interval allows for the correlation of the samples of one step.
 
     Raises:
         UsageError: there is no valid sample.

@@ -6,17 +6,17 @@ p_sub = 1 / (1 + e^(-kL)), and expected votes = k tanh(kL/2) / tanh(L/2).
 
 There are two further settings. `rival` is the share of the wrong samples that give the most frequent wrong answer. With 1 it is
 the paper's worst case; below 1, the top of `race.py` says what is exact and what is a bound. `m` is the number of steps that
-one sample answers. The cost grows exponentially with it, so it is 1 everywhere else.
+one sample answers. The cost grows exponentially with it, so maker_graph asks for one step at a time.
 
 The errors of one real step are correlated. `correlated.py` has the same formulas for correlated errors.
 """
 
 import math
 
+from maker_graph.core.checks import whole
 from maker_graph.errors import UsageError
 from maker_graph.statistics.race import (
     all_right,
-    check_k,
     check_steps,
     check_target,
     extra_votes,
@@ -32,25 +32,29 @@ def p_sub(p: float, k: int, *, rival: float = 1.0) -> float:
     """Return the probability that one step is decided rightly, if errors are independent: 1 / (1 + ((1-p)/p)^k).
 
     This is the paper's Eq. 9 (arXiv 2511.09030). If some steps are harder than others, it promises too much: see
-    `p_sub_correlated`.
-
-    `p` is the probability that a valid sample is right, and `k` the lead that decides. With a `rival` below 1, the result is
-    the lower bound 1 / (1 + (r/p)^k / rival), where r = rival (1 - p) is the probability of the most frequent wrong answer.
+    `p_sub_correlated`. With a `rival` below 1, the result is the lower bound 1 / (1 + (r/p)^k / rival), where r = rival (1 - p)
+    is the probability of the most frequent wrong answer.
 
     >>> round(p_sub(0.9, 3), 6)
     0.99863
     >>> round(p_sub(0.45, 3, rival=0.4), 3)  # however the other wrong answers scatter
     0.774
 
+    Args:
+        p: the chance that a sample without a red flag is right, above 0 and at most 1.
+        k: the lead that decides, at least 1.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
+
     Raises:
-        UsageError: p or rival is not above 0 and at most 1, or k is below 1.
+        UsageError: p, k or rival is out of range.
     """
     f = log_share(rival, "rival")
-    return math.exp(-softplus(check_k(k) * (log_odds_of_wrong(p) + f) - f))
+    return math.exp(-softplus(whole("k", k) * (log_odds_of_wrong(p) + f) - f))
 
 
 def p_wrong(p: float, k: int, *, rival: float = 1.0) -> float:
-    """Return the probability that one step is decided wrongly, if errors are independent: 1 - `p_sub`, with all its digits.
+    """Return the probability that one step is decided wrongly, if errors are independent: 1 - `p_sub`, exact also if tiny.
 
     >>> f"{p_wrong(1 - 1e-6, 3):.9g}"
     '1.000003e-18'
@@ -59,18 +63,25 @@ def p_wrong(p: float, k: int, *, rival: float = 1.0) -> float:
         UsageError: p, k or rival is out of range.
     """
     f = log_share(rival, "rival")
-    return math.exp(log_wrong(log_odds_of_wrong(p), check_k(k), f))
+    return math.exp(log_wrong(log_odds_of_wrong(p), whole("k", k), f))
 
 
 def p_full(p: float, k: int, steps: float, *, m: float = 1, rival: float = 1.0) -> float:
     """Return the probability that all `steps` are decided rightly, if errors are independent: p_sub^(steps/m).
 
     This is the paper's Eq. 13 (arXiv 2511.09030). If some steps are harder than others, it promises too much: see
-    `p_full_correlated`. `p` is the probability that a valid sample is right, and `k` the lead that decides. `rival` is
-    the share of the wrong samples that give the most frequent wrong answer. `m` is how many steps one sample answers.
+    `p_full_correlated`.
 
     >>> round(p_full(0.99, 4, 1_000_000), 4)
     0.9896
+
+    Args:
+        p: the chance that a sample without a red flag is right, above 0 and at most 1.
+        k: the lead that decides, at least 1.
+        steps: the number of steps of the task, at least 1.
+        m: how many steps one sample answers, at least 1 and at most `steps`. maker_graph itself asks for one at a time.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
 
     Raises:
         UsageError: p, k, steps, m or rival is out of range.
@@ -102,19 +113,27 @@ def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float 
 
 
 def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> int:
-    """Return the least k with `p_full(p, k, steps) >= target`, if errors are independent.
+    """Return the least k that reaches `target`, the chance that no step is wrong, if errors are independent.
 
-    This is the paper's Eq. 14 (arXiv 2511.09030), checked at k and k - 1. If some steps are harder than others, a larger k is
-    needed, or no k will do: see `k_min_correlated`.
+    This is the paper's Eq. 14 (arXiv 2511.09030) with the chance of `p_full`. If some steps are harder than others, a larger k
+    is needed, or no k will do: see `k_min_correlated`.
 
-    >>> k_min(1 - 0.0022, 2**20 - 1, 0.95)
+    For a million steps, a chance of .95, and samples of which 22 in 10,000 are wrong:
+
+    >>> k_min(1 - 0.0022, 1_000_000, 0.95)
     3
-    >>> k_min(1.0, 2**20 - 1, 0.95)
-    1
+
+    Args:
+        p: the chance that a sample without a red flag is right, above 0 and at most 1.
+        steps: the number of steps of the task, at least 1.
+        target: the least chance that no step is wrong, between 0 and 1.
+        m: how many steps one sample answers, at least 1 and at most `steps`. maker_graph itself asks for one at a time.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
 
     Raises:
-        UsageError: p is at most 1/2 (then no k helps against a single rival), or if `rival` is below 1, the right answer is not
-            more likely than the most frequent wrong one; or another number is out of range.
+        UsageError: a number is out of range. Or no k reaches the target, because the right answer is not more likely than the
+            most frequent wrong one. With a `rival` of 1, that is at p of at most 1/2.
     """
     about = max(1, math.ceil(k_real(p, steps, target, m=m, rival=rival)))
     return least(lambda k: p_full(p, k, steps, m=m, rival=rival) >= target, about)
@@ -123,16 +142,22 @@ def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float =
 def expected_votes(p: float, k: int, *, rival: float = 1.0) -> float:
     """Return the expected votes until one step is decided, if errors are independent: (2 k p_sub - k) / (2p - 1).
 
-    This is the paper's Eq. 16 (arXiv 2511.09030), exact for a single rival; with a `rival` below 1 it is an estimate. If some
-    steps are harder than others, see `expected_votes_correlated`.
+    This is the paper's Eq. 16 (arXiv 2511.09030). It is exact for a `rival` of 1, and an estimate below. If some steps are
+    harder than others, see `expected_votes_correlated`. Samples with a red flag are no votes, so they come on top.
 
     >>> [round(expected_votes(0.9, k), 3) for k in (1, 2, 3, 4, 5)]
     [1.0, 2.439, 3.74, 4.998, 6.25]
 
+    Args:
+        p: the chance that a sample without a red flag is right, above 0 and at most 1.
+        k: the lead that decides, at least 1.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. 1 is the worst
+            case.
+
     Raises:
         UsageError: p, k or rival is out of range.
     """
-    return check_k(k) * (1.0 + extra_votes(log_odds_of_wrong(p), k, log_share(rival, "rival")))
+    return whole("k", k) * (1.0 + extra_votes(log_odds_of_wrong(p), k, log_share(rival, "rival")))
 
 
 def sample_cost(input_tokens: float, output_tokens: float, input_price: float, output_price: float) -> float:
@@ -152,8 +177,8 @@ def sample_cost(input_tokens: float, output_tokens: float, input_price: float, o
 def expected_samples(p: float, k: int, steps: float, *, m: float = 1, valid: float = 1.0, rival: float = 1.0) -> float:
     """Return the samples that the whole task is expected to draw (Eqs. 15, 17 and 19): steps/m * votes / (valid p^(m-1)).
 
-    A sample is a vote if it shows no red flag, which has probability `valid`, and if at most the last of its `m` steps is
-    wrong, which is the paper's worst case. The result is inf if it is too large for a float.
+    A sample is a vote if it has no red flag, which has probability `valid`, and if all of its `m` steps before the last are
+    right, which is the paper's worst case. The result is inf if it is too large for a float.
 
     >>> round(expected_samples(0.9, 3, 1000))
     3740

@@ -1,10 +1,10 @@
-"""What labelled steps prove about any model: bounds on the share of decided steps that is wrong.
+"""What labelled steps prove about any model: bounds on the share of decided steps that are wrong.
 
 The labelled steps are drawn at random from the source, and each gets one fresh ballot. Given how many of them were decided, the
 number of wrong ones among them is binomial. Nothing is assumed about the model, the correlation of its errors, or its samples.
 
-Bound. The bound is the upper end of Clopper and Pearson's interval (Biometrika 26, 1934): the largest risk under which so few
-wrong steps come in more than 1 - confidence of the cases. It is for one rule that was fixed before the labels were seen.
+Bound. The bound is the upper end of Clopper and Pearson's interval (Biometrika 26, 1934). It is the largest risk under which
+the chance of so few wrong steps is above 1 - confidence. It is for one rule that was fixed before the labels were seen.
 
 Choosing. Several rules may be tested on the same labels, in an order that was fixed before and begins with the most cautious.
 Each is tested at the full level, until one fails (fixed-sequence testing; Learn then Test, arXiv 2110.01052). A promise is
@@ -14,7 +14,7 @@ places share 1 - confidence between them (the fallback procedure, Wiens, Pharm. 
 even if the first ones decide too little to prove anything. For the chosen rule, only the limit is proved. The bound from its
 own counts is lower, but it is no proof, because the rule was chosen by these counts.
 
-Adding labels. To look at the bound, add labels and look again gives many chances of a false promise. An e-value allows it
+Adding labels. If you look at the bound, add labels and look again, a false promise gets many chances. An e-value allows it
 (Ville's inequality; Waudby-Smith and Ramdas, arXiv 2010.09686). It is the wealth of a gambler who bets against the claim "the
 risk is at least `limit`". If the claim is true, the wealth does not grow on average, so it ever exceeds 1 / (1 - confidence) in
 at most 1 - confidence of the cases. The gambler shares the stake among guesses of the true risk, each a multiple of the limit
@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from maker_graph.errors import UsageError
+from maker_graph.statistics.race import least
 
 CONFIDENCE = 0.95
 """The confidence of a bound by default."""
@@ -37,9 +38,8 @@ GUESSES: tuple[tuple[float, float], ...] = (
 )
 """The guesses of an e-value: the true risk as a multiple of the limit, and its share of the stake."""
 
-
 MOST_WRONG = 10_000
-"""If a proof needs more wrong labels than this, the target is too near to the risk to be proved."""
+"""If a proof may need more wrong labels than this, the target is too near to the risk to be proved."""
 
 
 class Counts(NamedTuple):
@@ -50,7 +50,7 @@ class Counts(NamedTuple):
 
 
 def upper_bound(wrong: int, decided: int, confidence: float = CONFIDENCE) -> float:
-    """Return the largest share of wrong decisions that `wrong` of `decided` do not exclude, by an exact one-sided bound.
+    """Return an exact upper bound on the share of wrong decisions, if `wrong` of `decided` labelled ones were wrong.
 
     >>> round(upper_bound(9, 980), 4), round(upper_bound(0, 59), 4), upper_bound(3, 3)
     (0.016, 0.0495, 1.0)
@@ -155,13 +155,7 @@ def labels_needed(limit: float, *, wrong: int = 0, confidence: float = CONFIDENC
             return log_e_value(wrong, decided, limit) >= -math.log1p(-confidence)
         return at_most(wrong, decided, limit) <= (1 - confidence) * (1 + 1e-12)
 
-    low, high = wrong, wrong + 1
-    while not enough(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return least(enough, wrong + 1)
 
 
 def labels_at(counts: Counts, limit: float, *, confidence: float = CONFIDENCE, anytime: bool = False) -> int | None:
@@ -234,7 +228,7 @@ def proved_in_order(
 
 
 def chain_bound(risk: float, steps: int) -> float:
-    """Return a bound on the chance that any of the `steps` of a chain is decided wrongly, if each has at most chance `risk`.
+    """Return a bound on the chance that any of the `steps` of a chain is wrong, if the chance of each is at most `risk`.
 
     It is the sum (union bound), so nothing is assumed about how the steps depend on each other. The labelled steps must be
     drawn at random from chains without an error, because steps after a wrong one are different.

@@ -6,7 +6,7 @@ samples are right and b are wrong, in a given order, is
 
     E[(1-theta)^a theta^b] = [(1-e)(1-rho)]_a [e(1-rho)]_b / [1-rho]_(a+b),  [x]_n = x (x + rho) ... (x + (n-1) rho),
 
-which holds at rho = 0 as well (Skellam, J. R. Stat. Soc. B 10, 1948, in other letters).
+which holds at rho = 0 as well (Skellam, J. R. Stat. Soc. B 10, 1948, with other letters).
 
 How wrong votes split. Two wrong votes of one step agree with probability c. A wrong winner needs more than two that agree, and
 c alone does not say how often that happens. It is rarest if all wrong answers are equally frequent. It is most frequent if all

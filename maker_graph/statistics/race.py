@@ -104,15 +104,15 @@ def least(reaches: Callable[[int], bool], guess: int) -> int:
     return high
 
 
-def check_k(k: int, name: str = "k") -> int:
-    """Return `k`, a whole number of at least 1.
+def check_rho(rho: float) -> float:
+    """Return `rho`, a correlation of errors.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it is not at least 0 and below 1.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise UsageError(f"{name} must be a whole number of at least 1, not {k!r}.")
-    return k
+    if not 0.0 <= rho < 1.0:
+        raise UsageError(f"rho must be at least 0 and below 1, not {rho!r}.")
+    return rho
 
 
 def check_steps(steps: float) -> float:

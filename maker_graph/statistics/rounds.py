@@ -5,10 +5,11 @@ give the same answer. Between the right answer and a single rival the lead is a 
 E solve E(d) = 1 + sum over net votes of P(net) E(d + net), which is done by iteration.
 """
 
-from maker_graph.statistics.race import check_k, log_odds_of_wrong, log_share
+from maker_graph.core.checks import whole
+from maker_graph.statistics.race import log_odds_of_wrong, log_share
 
 MOST_K = 64
-"""For a larger k, the rounds of this k are returned. They are nearly as many, and the chain would get long."""
+"""For a larger k, the rounds of this k are returned. They are nearly as many, and a longer chain would take more time."""
 
 _EXACT = 1e-9
 
@@ -24,7 +25,7 @@ def expected_rounds(p: float, k: int, *, valid: float = 1.0) -> float:
     """
     log_odds_of_wrong(p)
     log_share(valid, "valid")
-    k = min(check_k(k), MOST_K)
+    k = min(whole("k", k), MOST_K)
     nets = {n: _net(n, valid * p, valid * (1 - p)) for n in range(1, k + 1)}
     rounds = [1.0] * (2 * k - 1)  # of the leads from -(k - 1) to k - 1
     change = 1.0

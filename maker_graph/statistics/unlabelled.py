@@ -1,4 +1,4 @@
-"""What the ballots of a run say about its steps without known truth: how often samples are wrong, and how likely no step is.
+"""What ballots alone, without known truth, say about a run: how often samples are wrong, and how likely no step is wrong.
 
 The likelihood of the ballots (`likelihood.py`) and the chance that no step is wrong are functions of five numbers, which are
 fitted here. The interval of the chance, like those of e and rho, is the range of its values where the log-likelihood is within

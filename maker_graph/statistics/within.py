@@ -1,4 +1,4 @@
-"""Votes that pass: how often a rule that gives up is right, wrong or passes, and the votes it takes.
+"""Votes that pass: how often a rule that passes steps is right, wrong, or passes, and how many votes it takes.
 
 The formulas are for independent and for correlated errors. The rules are `AheadBy(k, within=m)` and `Confirm(by, of)`, and any
 other that ends within a fixed number of votes and looks only at the votes of candidates. A valid sample is right with
@@ -39,10 +39,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from maker_graph.core.ballot import Ballot
 from maker_graph.core.rules import Decided, Draw, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
-from maker_graph.statistics.race import log_odds_of_wrong, log_share
+from maker_graph.statistics.race import check_rho, log_odds_of_wrong, log_share
 
 MOST_VOTES = 200
-"""A rule that takes more votes than this is refused: it passes nothing, or too late to be of use."""
+"""A rule that may take more votes than this is refused. It never passes a step, or too late to be of use."""
 
 Kind: TypeAlias = Literal["right", "rival", "other"]
 """What a vote is for: the right answer, the most frequent wrong one, or a wrong one that nobody else gives."""
@@ -55,15 +55,15 @@ Votes: TypeAlias = tuple[int, int, int]
 
 
 class PassingLaw(NamedTuple):
-    """How one step ends under a rule that gives up.
+    """How one step ends under a rule that passes steps. All chances are from 0 to 1.
 
     Attributes:
         right: the chance that it is decided rightly.
         wrong: the chance that it is decided wrongly.
-        passed: the chance that it is passed on; the three add up to 1.
-        votes: expected votes, if they are drawn one after the other.
-        votes_in_rounds: expected votes, if the samples of a round are drawn at once and none is discarded.
-        rounds: expected rounds.
+        passed: the chance that it is passed on. The three add up to 1.
+        votes: the expected votes, if samples are drawn one after the other.
+        votes_in_rounds: the expected votes, if the samples of a round are drawn at once, as in a run, and none is discarded.
+        rounds: the expected rounds.
     """
 
     right: float
@@ -80,12 +80,15 @@ class PassingLaw(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The share of the decided steps that is wrong; 0 if none is decided."""
+        """The share of decided steps that are wrong; 0 if none is decided."""
         return self.wrong / self.decided if self.decided else 0.0
 
 
 def passing_law(rule: StoppingRule, p: float, *, rho: float = 0.0, rival: float = 1.0, cold: float | None = None) -> PassingLaw:
-    """Return how one step ends under `rule`: the chances of each outcome, and the votes that it takes.
+    """Return how one step ends under `rule`: the chance of each outcome, and the votes that it takes.
+
+    Each step has its own error rate, and these rates follow a Beta distribution with correlation `rho`, as in
+    `p_sub_correlated`. All ways in which a vote can go are counted, so the result is exact under these assumptions.
 
     >>> from maker_graph import AheadBy
     >>> law = passing_law(AheadBy(5, within=5), 0.72)
@@ -97,18 +100,19 @@ def passing_law(rule: StoppingRule, p: float, *, rho: float = 0.0, rival: float 
 
     Args:
         rule: the stopping rule, such as `AheadBy(3, within=5)`; it must be hashable.
-        p: the probability that a valid sample is right.
-        rho: the correlation of the errors of two samples of one step; 0 for independent errors.
-        rival: the share of the wrong samples that give the most frequent wrong answer.
-        cold: the probability that the first valid sample is right, if it is drawn at another temperature; None for `p`.
+        p: the chance that a sample without a red flag is right, over all steps; above 0 and at most 1.
+        rho: the correlation of the errors of two samples of one step, at least 0 and below 1; 0 for independent errors.
+        rival: the share of the wrong samples that give the most frequent wrong answer, above 0 and at most 1. Each of the other
+            wrong samples gives an answer of its own. 1 is the worst case.
+        cold: the chance that the first sample without a red flag is right, from 0 to 1, if it is drawn at another temperature;
+            None for `p`.
 
     Raises:
-        UsageError: a number is out of range, or the rule does not end within `MOST_VOTES` votes.
+        UsageError: a number is out of range, or the rule does not end within 200 votes: `AheadBy` needs a `within`.
     """
     log_odds_of_wrong(p)
     log_share(rival, "rival")
-    if not 0.0 <= rho < 1.0:
-        raise UsageError(f"rho must be at least 0 and below 1, not {rho!r}.")
+    check_rho(rho)
     if cold is not None and not 0.0 <= cold <= 1.0:
         raise UsageError(f"cold must be at least 0 and at most 1, not {cold!r}.")
     scattered = rival < 1.0
@@ -141,7 +145,7 @@ class Path(NamedTuple):
         right: right votes.
         rival: votes for the most frequent wrong answer.
         other: votes for other wrong answers, each for a different one.
-        ways: in how many orders the votes after the first can have come.
+        ways: the number of orders in which the votes after the first can have come.
         end: how the step ends there; empty if it goes on.
     """
 

@@ -47,7 +47,7 @@ def test_each_chance_comes_with_the_worst_and_the_best_ends_of_the_intervals() -
 def test_where_no_k_will_do_it_says_so_and_how_many_steps_are_to_blame() -> None:
     found = make_plans(ModelEstimates(p=0.9, rho=at(0.1)), 2000, 0.9)
     assert found["correlated"]["k"] is found["correlated"]["p_full"] is None
-    assert "2.9 steps in a thousand are wrong more often than right: no k reaches .9" in found["correlated"]["reason"]
+    assert "At 2.9 steps in a thousand, samples are wrong more often than right." in found["correlated"]["reason"]
     assert [row["k"] for row in found["correlated"]["near"]] == [4, 5, 6], "around the k that independence would take"
     assert found["correlated"]["near"][-1]["p_full"] < 0.05
     within = make_plans(estimates_of(result_of(rho=at(0.3, 0.001, 0.6))), 2000, 0.9)

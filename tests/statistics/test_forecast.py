@@ -10,6 +10,8 @@ from maker_graph.statistics.forecast import forecast, no_k
 
 STEPS = 2**20 - 1
 MUST = "use a check, another prompt or another model."
+MORE = "are wrong more often than right"
+ONE_WAY = "are wrong in one way more often than right"
 
 
 def test_with_independent_errors_a_forecast_is_the_papers() -> None:
@@ -52,13 +54,13 @@ def test_a_forecast_adds_up(p: float, k: int, rho: float, rival: float, valid: f
 @pytest.mark.parametrize(
     ("p", "rho", "rival", "target", "says"),
     [
-        (1 - 2.26e-4, 0.1235, 1.0, 0.95, "3 steps in a million are wrong more often than right: no k reaches .95; " + MUST),
-        (0.9, 0.1, 1.0, 0.999, "2.9 steps in a thousand are wrong more often than right: no k reaches .999; " + MUST),
-        (0.5, 0.1, 0.5, 0.9, "16 steps in a hundred are more often wrong in one way than right: no k reaches .9; " + MUST),
-        (0.3, 0.0, 1.0, 0.9, "All steps are wrong more often than right: no k reaches .9; " + MUST),
-        (1e-9, 0.2, 1.0, 0.9, "Almost all steps are wrong more often than right: no k reaches .9; " + MUST),
-        (0.5, 0.0, 1.0, 0.9, "All steps are wrong as often as right: no k reaches .9; " + MUST),
-        (0.2, 0.0, 0.25, 0.9, "All steps are as often wrong in one way as right: no k reaches .9; " + MUST),
+        (1 - 2.26e-4, 0.1235, 1.0, 0.95, f"At 3 steps in a million, samples {MORE}. So no k reaches .95: " + MUST),
+        (0.9, 0.1, 1.0, 0.999, f"At 2.9 steps in a thousand, samples {MORE}. So no k reaches .999: " + MUST),
+        (0.5, 0.1, 0.5, 0.9, f"At 16 steps in a hundred, samples {ONE_WAY}. So no k reaches .9: " + MUST),
+        (0.3, 0.0, 1.0, 0.9, f"At all steps, samples {MORE}. So no k reaches .9: " + MUST),
+        (1e-9, 0.2, 1.0, 0.9, f"At almost all steps, samples {MORE}. So no k reaches .9: " + MUST),
+        (0.5, 0.0, 1.0, 0.9, "At all steps, samples are wrong as often as right. So no k reaches .9: " + MUST),
+        (0.2, 0.0, 0.25, 0.9, "At all steps, samples are wrong in one way as often as right. So no k reaches .9: " + MUST),
     ],
 )
 def test_it_is_said_why_no_k_reaches_the_target(p: float, rho: float, rival: float, target: float, says: str) -> None:

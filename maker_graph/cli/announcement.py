@@ -12,6 +12,7 @@ from maker_graph.report.wording import chance
 from maker_graph.run.options import prices_of
 from maker_graph.run.settings import Settings
 from maker_graph.runs import Run
+from maker_graph.tasks.hanoi import Hanoi
 
 
 def announce(run: Run, *, quiet: bool) -> None:
@@ -32,9 +33,9 @@ def announce(run: Run, *, quiet: bool) -> None:
         draws.print(shown((settings.model, "bold"), errs, "Nothing is spent."))
     elif settings.info.ships:
         what = " is a language model of 42,240 numbers, trained from scratch on Towers of Hanoi with 3 to 12 disks. "
-        draws.print(
-            shown((settings.model, "bold"), what, "It runs on this machine and costs nothing, and nobody scripted its errors.")
-        )
+        free = "It runs on this machine and costs nothing, and nobody scripted its errors."
+        other = "" if isinstance(run.task, Hanoi) else " It knows only this puzzle: its replies to any other task mean nothing."
+        draws.print(shown((settings.model, "bold"), what, free, other))
     if plan is not None:
         draws.print(f"The chance that no step is wrong: {_stated(plan)}")
     elif total and not run.backing:
@@ -52,8 +53,16 @@ def announce(run: Run, *, quiet: bool) -> None:
         )  # for each request by itself, as a price may depend on its length
         draws.print(
             f"Expected: {calls:,} calls{_more(settings)}; "
-            f"up to ${most:,.2f} for these {calls:,} if every reply fills its {cap} tokens. --max-cost sets a limit."
+            f"up to ${most:,.2f} for these {calls:,} if every reply fills its {cap} tokens. "
+            f"{_limit(run.options.max_cost, most)}"
         )
+
+
+def _limit(max_cost: float | None, most: float) -> str:
+    """Return what is said of the limit on the cost beside what a run may cost."""
+    if max_cost is None:
+        return "--max-cost sets a limit."
+    return f"The limit is ${max_cost:g}" + (": the run stops there, if it comes so far." if max_cost < most else ".")
 
 
 def _rules(settings: Settings) -> str:
@@ -87,7 +96,8 @@ def _stated(plan: dict[str, Any]) -> str:
     """Return the chance of a plan in words, with what else it may be: at the worst, or if errors were independent."""
     likely, low = plan["p_full"], plan["p_full_low"]
     if low is not None and low < likely - WIDE:
-        return f"{chance(likely)} by the measured error rate, {chance(low)} in the worst case that the calibration allows."
+        by = "by the error rate that was measured for this model on this task"
+        return f"{chance(likely)} {by}, {chance(low)} in the worst case that the measurement allows."
     other = "" if not plan["rho"] else f" If samples erred independently it would be {chance(plan['p_full_independent'])}."
     return f"at least {chance(likely)}.{other}"
 

@@ -119,8 +119,8 @@ def _more(stopped: MakerError | None) -> str:
     shown = f"\nThe last replies end with:{replies}" if replies else ""
     asked = "".join(f"\n  {line}" for _, content in stopped.prompt[-1:] for line in str(content).splitlines())
     shown += f"\nWhat was asked:{asked}" if asked else ""
-    without = "no model is asked again" if stopped.passed else "the step is sampled again"
-    return f"{ballot}{shown}\nTo answer it yourself, add --answer REPLY to the command below; without it, {without}.\n"
+    without = "the run stops here again" if stopped.passed else "the models vote on the step again"
+    return f"{ballot}{shown}\nTo answer it yourself, add --answer REPLY to the command below. Without it, {without}.\n"
 
 
 def _todo(run: Run, stopped: MakerError | None) -> str:
@@ -138,7 +138,8 @@ def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None
         def tell(at: MakerOutput) -> None:
             totals, speed = at["totals"], bar.speed
             flagged = sum(totals["flags"].values())
-            bar.below = f"{totals['samples']:,} samples, {flagged:,} red flags, {totals['outvoted']:,} wrong samples outvoted"
+            counts = ((totals["samples"], "sample"), (flagged, "red flag"), (totals["outvoted"], "outvoted vote"))
+            bar.below = ", ".join(counted(*each) for each in counts)
             bar.reach(at["step"], more=f", {speed:,.0f}/s" if speed else "")
 
         yield tell

@@ -345,7 +345,7 @@ def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided |
             "pass key= to say which answers are the same vote."
         )
     if isinstance(verdict, Hung):
-        return f"no candidate won ({voting.rule}); the votes are {', '.join(map(str, sorted(ballot.values(), reverse=True)))}."
+        return f"no candidate won ({voting.rule})."
     last = next((j for j in reversed(judged) if j["flag"] is not None and j["why"]), None)
     cause = f" The last {last['flag']} reply: {last['why'].rstrip('.')}." if last else ""
     cut = [j for j in judged if j["flag"] in {"truncated", "too_long"}]

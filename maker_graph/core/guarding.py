@@ -257,10 +257,21 @@ def see_task(task: object) -> None:
     elif isinstance(task, Task):
         _see_functions(name, task, ONE_QUESTION + _MACHINE)
     else:
-        raise UsageError(
-            f"{name} is not a task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part "
-            "and apply, or is a subclass of Items."
-        )
+        raise UsageError(f"{name} is not a task: {why_no_task(task)}.")
+
+
+def why_no_task(value: object) -> str:
+    """Return in a clause why `value` is not a task: what it lacks if it has some of a task's functions, and what a task has.
+
+    >>> why_no_task(3)
+    'a task has start, done, prompt, parse and apply, or has parts, start, part and apply, or is a subclass of Items'
+    """
+    of_parts = hasattr(value, "parts") or hasattr(value, "part")
+    wanted = ["parts", "start", "part", "apply"] if of_parts else ["start", "done", "prompt", "parse", "apply"]
+    missing = [name for name in wanted if not hasattr(value, name)]
+    lacks = f"it has no {' and no '.join(missing)}; " if len(missing) < len(wanted) else ""
+    forms = "a task has start, done, prompt, parse and apply, or has parts, start, part and apply, or is a subclass of Items"
+    return f"{lacks}{forms}"
 
 
 def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarded]) -> None:

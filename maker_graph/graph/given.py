@@ -120,7 +120,7 @@ def _person(part: Given, step: int, *, performed: bool) -> tuple[JSON, bool]:
         try:
             return strict_json(reply) if isinstance(reply, str) else plain(reply), True
         except ValueError as error:
-            problem = f"This reply is neither {AGAIN!r} nor JSON: {error}."
+            problem = f"The answer was not taken: it is neither {AGAIN!r} nor JSON ({error})."
 
 
 def _asked(where: str, call: Callable[[], Any]) -> Any:

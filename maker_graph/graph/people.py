@@ -44,4 +44,4 @@ def ask_person(undecided: Decision, prompt: Prompt, reading: Reader, judged: Seq
         reply = judge(Sample(0, text), replace(reading, red_flags={"empty": empty}))
         if reply["flag"] is None:
             return answered(undecided, reply)
-        problem = f"This reply is {reply['flag']}{': ' + reply['why'].rstrip('.') if reply['why'] else ''}."
+        problem = f"The answer was not taken: it is {reply['flag']}{': ' + reply['why'].rstrip('.') if reply['why'] else ''}."

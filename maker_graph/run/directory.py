@@ -16,9 +16,11 @@ import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from shlex import quote
 
+from maker_graph.core.characters import visible
 from maker_graph.core.guarding import AnyTask
 from maker_graph.core.task import Keeps
 from maker_graph.errors import DamagedRun, UnusableRun
@@ -42,6 +44,9 @@ _FILES = (
     *("settings.json", _KEPT, "journal.watermark", SESSION, REPLIES),
     *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")),
 )
+
+RUNS_NAMED = 5
+"""How many other runs an error names if there is no run of a name."""
 
 _TOLD = ("journal.db", "journal.db-wal", "journal.watermark", "settings.json", SESSION, FOLDER)
 """At least one of these changes whenever anything of a run does."""
@@ -248,6 +253,15 @@ def _see_kinds(directory: Path) -> None:
             raise DamagedRun(f"{directory / name} is {kind}: put the file back that was there, or start a new run.")
 
 
+def _missing(directory: Path) -> str:
+    """Return what is missing in a directory that is not a run, and which runs are beside it."""
+    what = "it has no settings.json" if is_there(directory) else "there is no such directory"
+    beside = islice((each.parent.name for each in directory.parent.glob("*/settings.json")), RUNS_NAMED + 1)
+    names = sorted(map(visible, beside))
+    more = ", ..." if len(names) > RUNS_NAMED else ""
+    return what + (f". The runs in {directory.parent} are {', '.join(names[:RUNS_NAMED])}{more}" if names else "")
+
+
 def settings_of(directory: Path) -> Settings:
     """Return the settings of the run in `directory`, from its settings.json.
 
@@ -267,6 +281,6 @@ def settings_of(directory: Path) -> Settings:
                 f"{directory} is not a run yet: labelled rows are being measured for it. Call the command with "
                 "--labelled again."
             ) from None
-        raise UnusableRun(f"{directory} is not a run: it has no settings.json.") from None
+        raise UnusableRun(f"{directory} is not a run: {_missing(directory)}.") from None
     except UnicodeDecodeError as error:
         raise DamagedRun(f"{path} is damaged ({error}): put back a copy of it, or start a new run.") from None

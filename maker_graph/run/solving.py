@@ -422,7 +422,7 @@ def _raise_if_asked(result: dict[str, Any] | None) -> None:
     """
     for asked in (result or {}).get("__interrupt__", ()):
         question = cast("dict[str, Any]", asked.value)
-        reason = f"{question['problem']} {question['reason']}".strip()
+        reason = f"{question['reason']} {question['problem']}".strip()
         prompt = [(message["role"], message["content"]) for message in question["prompt"]]
         ballot, flags, samples, replies = (question[name] for name in ("ballot", "flags", "samples", "replies"))
         raise Undecided(reason, ballot, flags, samples, replies, prompt, passed=question.get("passed", False))

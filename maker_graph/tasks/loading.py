@@ -1,5 +1,6 @@
 """Finds and makes tasks by their names, both those that ship and those of a user."""
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maker_graph.core.canonical import JSON
-from maker_graph.core.guarding import AnyTask, is_task
+from maker_graph.core.guarding import AnyTask, is_task, why_no_task
 from maker_graph.core.task import Keeps
 from maker_graph.errors import MakerError, UnknownTask, UsageError
 from maker_graph.tasks.code import file_of, find_module
@@ -210,7 +211,7 @@ def _maker_of(name: str) -> Any:
         return SHIPPED[name]
     module_name, colon, attribute = name.partition(":")
     if not colon:
-        raise UnknownTask(f"There is no task {name!r}: give {', '.join(SHIPPED)}, or your own task as package.module:name.")
+        raise UnknownTask(_no_task(name))
     if (path := file_of(name)) is not None:
         raise UnknownTask(
             f"{name!r} names a file, but a task is named by its module: go to the folder of the file and write "
@@ -218,8 +219,26 @@ def _maker_of(name: str) -> Any:
         )
     try:
         return reduce(getattr, attribute.split("."), find_module(module_name))
+    except ModuleNotFoundError as error:
+        if error.name != module_name.partition(".")[0]:
+            raise _not_made(name, error) from error  # the module is there, and imports one that is not
+        raise UnknownTask(
+            f"There is no module {error.name} for the task {name!r}: modules are looked for in the current folder, "
+            f"{Path.cwd()}, and among the installed packages."
+        ) from error
     except Exception as error:
         raise _not_made(name, error) from error
+
+
+def _no_task(name: str) -> str:
+    """Return the text of the error for a name that is neither that of a task that ships nor of a module."""
+    path = Path(name)
+    if path.suffix == ".py" or Path(f"{name}.py").is_file():
+        where = f"If your task is the class Mine in {path.stem}.py, go to the folder of this file and write {path.stem}:Mine"
+        return f"There is no task {name!r}. {where}."
+    meant = difflib.get_close_matches(name, SHIPPED, n=1)
+    hint = f" (did you mean {meant[0]}?)" if meant else ""
+    return f"There is no task {name!r}{hint}: give {', '.join(SHIPPED)}, or your own task as package.module:name."
 
 
 def _made(name: str, make: Callable[..., Any], values: Mapping[str, Any]) -> AnyTask:
@@ -235,10 +254,7 @@ def _made(name: str, make: Callable[..., Any], values: Mapping[str, Any]) -> Any
     except Exception as error:
         raise _not_made(name, error) from error
     if not is_task(made):
-        raise UnknownTask(
-            f"{name!r} is not a task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part "
-            "and apply, or is a subclass of Items."
-        )
+        raise UnknownTask(f"{name!r} is not a task: {why_no_task(made)}.")
     return made  # type: ignore[no-any-return]  # is_task has checked it
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from maker_graph.cli.announcement import _limit
 from maker_graph.core.judging import Usage
 from maker_graph.models.pricing import price_of
 from maker_graph.tasks import Hanoi
@@ -41,7 +42,7 @@ def test_a_run_plans_its_k_from_a_calibration_and_says_what_to_expect(cli: Cli) 
     run = ["run", "hanoi", "--disks", "5", "--model", model, "--no-check", "--calibration", "c.jsonl"]
     done = cli(*run, "--target", ".9", "--run", "a", "--json", COLUMNS="200")
     assert json.loads(done.stdout)["k"] == plan["correlated"]["k"] > 1
-    stated = re.search(r"The chance that no step is wrong: ([0-9.]+)\s% by the measured error rate", done.stderr)
+    stated = re.search(r"The chance that no step is wrong: ([0-9.]+)\s% by the error rate that was measured", done.stderr)
     assert stated
     assert float(stated[1]) == pytest.approx(100 * plan["correlated"]["p_full"], abs=0.06)
     other = cli(*run[:4], "--model", "sim:perfect", "--calibration", "c.jsonl")
@@ -63,10 +64,25 @@ def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
     limit = ["run", "hanoi", "--max-calls", "8", "--json"]
     done = cli(*limit, COLUMNS="200")
     assert json.loads(done.stdout)["k"] == 2
-    assert re.search(r"no step is wrong: 99\.99\d+\s% by the measured error rate, 9\d\s% in the worst case", done.stderr)
+    said = " ".join(done.stderr.split())
+    assert re.search(r"no step is wrong: 99\.99\d+ % by the error rate that was measured .*, 9\d % in the worst case", said)
+    assert "knows only this puzzle" not in said
     for other in (["--disks", "8"], ["--no-check"], ["--temperature", ".5"], ["--max-tokens", "20"]):
         done = cli(*limit, *other, COLUMNS="200")
         assert (json.loads(done.stdout)["k"], "wrong is not known" in done.stderr) == (3, True), "of these it says nothing"
+
+
+def test_a_limit_on_the_cost_is_told_beside_what_a_run_may_cost() -> None:
+    assert _limit(None, 5) == "--max-cost sets a limit."
+    assert _limit(9, 5) == "The limit is $9."
+    assert _limit(0.5, 5) == "The limit is $0.5: the run stops there, if it comes so far."
+
+
+def test_the_tiny_model_says_that_it_knows_nothing_of_other_tasks(cli: Cli, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("address,date,amount\n5 Elm St.,3.4.24,$5\n")
+    done = cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--model", "tiny", "--max-calls", "1")
+    assert "It knows only this puzzle" in " ".join(done.stderr.split())
 
 
 def test_a_target_that_no_k_reaches_is_refused_with_the_reason(cli: Cli) -> None:

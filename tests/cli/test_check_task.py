@@ -86,4 +86,4 @@ def test_no_action_is_performed_and_it_is_said(cli: Cli, tmp_path: Path) -> None
 def test_a_task_that_is_not_there_is_wrong_usage(cli: Cli) -> None:
     done = cli("check-task", "nowhere:Task")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "cannot be made" in done.stderr
+    assert "There is no module nowhere" in done.stderr

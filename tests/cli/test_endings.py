@@ -98,6 +98,8 @@ def test_a_stuck_step_is_in_the_object_of_the_run_and_of_whoever_looks(cli: Cli)
     assert re.search(r"One sample per step +nobody can tell: no step is decided", shown)
     answered = result(cli("resume", "r", "--answer", "move = [1, 0, 2]\\nnext_state = [[], [], [1]]", "--json"))
     assert (answered["verified"], answered["stuck"], sum(answered["flags"].values()) > 0) == (True, None, True)
+    assert (answered["steps"], answered["given"]) == (1, {"person": 1})
+    assert re.search(r"Steps +1 of 1, 1 answered by a person", cli("status", "r", COLUMNS="200").stdout)
 
 
 def test_why_a_run_is_not_at_a_good_end_is_said(cli: Cli, tmp_path: Path) -> None:

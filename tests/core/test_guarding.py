@@ -256,7 +256,7 @@ class Fixed(Careless):
     ("task", "problem"),
     [
         (Careless, "Careless is a class: make an instance of it"),
-        (object(), "has the functions"),
+        (object(), "a task has start, done"),
         (Other(), r"Other.check must be a function that is called as Other.check\(state, answer\)"),
         (Later(), r"Later.apply .*without await"),
         (Fixed(), "Fixed.total must be a function"),

@@ -128,7 +128,7 @@ def test_a_person_is_asked_what_the_models_were_and_the_reply_is_checked_against
     (question,) = app.invoke({"body": "a"}, HERE)["__interrupt__"]
     assert question.value["prompt"] == [{"role": "human", "content": "Say a"}]
     (again,) = app.invoke(Command(resume="c"), HERE)["__interrupt__"]
-    assert again.value["problem"] == "This reply is invalid: It is a."
+    assert again.value["problem"] == "The answer was not taken: it is invalid: It is a."
     assert app.invoke(Command(resume="a"), HERE)["route"] == "a"
 
 

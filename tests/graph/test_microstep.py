@@ -396,7 +396,7 @@ def test_a_check_that_says_why_tells_it_to_the_person_who_is_asked() -> None:
     assert question["flags"] == {"invalid": 6}
     assert "The last invalid reply: it has two digits." in question["reason"]
     again = app.invoke(Command(resume="13"), config)["__interrupt__"][0].value
-    assert again["problem"] == "This reply is invalid: it has two digits."
+    assert again["problem"] == "The answer was not taken: it is invalid: it has two digits."
     assert app.invoke(Command(resume="7"), config)["route"] == 7
 
 

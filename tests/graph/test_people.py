@@ -33,4 +33,4 @@ def test_a_reply_that_breaks_a_rule_is_asked_for_again(reply: str, problem: str)
     app, here = asking(answer=int), {"configurable": {"thread_id": "1"}}
     app.invoke({"messages": [("user", "1 + 1?")]}, here)
     (again,) = app.invoke(Command(resume=reply), here)["__interrupt__"]
-    assert again.value["problem"].startswith(f"This reply is {problem}")
+    assert again.value["problem"].startswith(f"The answer was not taken: it is {problem}")

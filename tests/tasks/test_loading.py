@@ -58,10 +58,13 @@ def test_a_task_of_ones_own_goes_by_its_class() -> None:
     ("name", "text"),
     [
         ("hanoj", "There is no task"),
-        ("no.such:Task", "cannot be made"),
+        ("no.such:Task", "There is no module no for"),
         ("os:sep", "cannot be made"),
         ("os:getpid", "not a task"),
         ("to/mine.py:Task", "write mine:Task"),
+        ("hanio", r"did you mean hanoi\?"),
+        ("mine.py", "write mine:Mine"),
+        ("os:Mine", "module 'os' has no attribute 'Mine'"),
     ],
 )
 def test_what_is_no_task_is_told(name: str, text: str) -> None:

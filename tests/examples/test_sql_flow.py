@@ -192,23 +192,23 @@ for sql in sys.argv[2:]:
 """
 
 HOSTILE = {
-    "DROP TABLE orders": "no SELECT",
-    "DELETE FROM orders": "no SELECT",
-    "INSERT INTO orders VALUES (1)": "no SELECT",
-    "UPDATE orders SET status = 'open'": "no SELECT",
+    "DROP TABLE orders": "not a SELECT",
+    "DELETE FROM orders": "not a SELECT",
+    "INSERT INTO orders VALUES (1)": "not a SELECT",
+    "UPDATE orders SET status = 'open'": "not a SELECT",
     "WITH x AS (SELECT 1) DELETE FROM orders": "only read",
     "WITH x AS (SELECT 1) INSERT INTO orders SELECT 1, 2, 3, 4, 5": "only read",
-    "ATTACH DATABASE '/tmp/other.db' AS other": "no SELECT",
-    "VACUUM INTO '/tmp/other.db'": "no SELECT",
-    "PRAGMA query_only = OFF": "no SELECT",
-    "PRAGMA hard_heap_limit = 0": "no SELECT",
-    "EXPLAIN SELECT 1": "no SELECT",
-    "BEGIN": "no SELECT",
-    "CREATE TEMP TABLE t AS SELECT 1": "no SELECT",
+    "ATTACH DATABASE '/tmp/other.db' AS other": "not a SELECT",
+    "VACUUM INTO '/tmp/other.db'": "not a SELECT",
+    "PRAGMA query_only = OFF": "not a SELECT",
+    "PRAGMA hard_heap_limit = 0": "not a SELECT",
+    "EXPLAIN SELECT 1": "not a SELECT",
+    "BEGIN": "not a SELECT",
+    "CREATE TEMP TABLE t AS SELECT 1": "not a SELECT",
     "SELECT 1; DROP TABLE orders": "one statement",
     "SELECT 1; SELECT 2": "one statement",
-    "/* hidden */ DROP TABLE orders": "no SELECT",
-    "-- hidden\nDROP TABLE orders": "no SELECT",
+    "/* hidden */ DROP TABLE orders": "not a SELECT",
+    "-- hidden\nDROP TABLE orders": "not a SELECT",
     "SELECT * FROM pragma_table_info('orders')": "only read",
     "SELECT * FROM pragma_database_list": "only read",
     "SELECT sql FROM sqlite_master": "no table sqlite_master",
@@ -258,11 +258,11 @@ HOSTILE = {
     "SELECT CAST(X'ff' AS TEXT)": "UTF-8",
     "SELECT 1 FROM nowhere": "no such table",
     "SELECT total FROM orders": "no such column",
-    "SELEC 1": "no SELECT",
+    "SELEC 1": "not a SELECT",
     "SELECT (": "syntax|incomplete",
-    "": "no SELECT",
+    "": "not a SELECT",
     "SELECT '\x00'": "null character|unrecognized|characters",
-    "I would rather not.": "no SELECT",
+    "I would rather not.": "not a SELECT",
 }
 """Query -> the reason for which it has no result."""
 
@@ -296,7 +296,7 @@ def test_what_a_question_needs_is_allowed(database: Database) -> None:
 
 
 def test_many_comments_before_what_is_no_query_take_no_time(database: Database) -> None:
-    assert "no SELECT" in str(database.run("/**/" * 900).error)
+    assert "not a SELECT" in str(database.run("/**/" * 900).error)
 
 
 def made(path: Path, script: str) -> Path:
@@ -562,12 +562,12 @@ def test_it_keeps_the_contract_of_a_task(shop: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "does not hold"),
+        ("", "needs `text` and `asks`"),
         ("questions = []", "no question"),
-        ("[[questions]]\ntext = 'a'", "does not hold"),
+        ("[[questions]]\ntext = 'a'", "needs `text` and `asks`"),
         ("[[questions]]\ntext = 'a'\nasks = 'much'", "must be"),
-        ("[[questions]]\ntext = 'a'\nasks = 'value'\nanswer = 3", "does not hold"),
-        ("[[", "does not hold"),
+        ("[[questions]]\ntext = 'a'\nasks = 'value'\nanswer = 3", "needs `text` and `asks`"),
+        ("[[", "needs `text` and `asks`"),
     ],
 )
 def test_a_file_without_questions_is_refused_in_one_sentence(tmp_path: Path, text: str, why: str) -> None:
@@ -581,7 +581,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no database"):
         Database(tmp_path / "shop.db")
     (tmp_path / "shop.db").write_text("not a database, but a text that is long enough to be looked at")
-    with pytest.raises(UsageError, match="no database of SQLite"):
+    with pytest.raises(UsageError, match="is not a database of SQLite"):
         Database(tmp_path / "shop.db").schema()
     with pytest.raises(UsageError, match="cannot be queried"):
         Database(tmp_path / "shop.db").run("SELECT 1")

@@ -31,7 +31,7 @@ _ROOM = 1.5
 """A slot is taken this many times as far ahead as a request to the database takes, so that it does not come too late."""
 
 _FADING = 0.9
-"""After one slow request, slots are taken less far ahead by this factor from request to request."""
+"""After a slow request, the time by which slots are taken ahead shrinks by this factor from request to request."""
 
 _LOOK_AGAIN = 1.0
 """The longest time, in seconds, between two looks at a gate that is shut, because another worker may open it early."""

@@ -23,7 +23,7 @@ class Engine(Protocol):
         Args:
             drive: goes on with a run.
             at_once: how many runs are driven at once.
-            ended: called each time when a run is no longer worked on here.
+            ended: called whenever this worker has stopped working on a run.
 
         Raises:
             OutOfReach: the database of the engine cannot be reached when the block begins.

@@ -1,4 +1,4 @@
-# The command line, with what a fleet and its report need. compose.yaml has it at work.
+# An image of the command line, with the extras that a fleet and its report need. compose.yaml uses it.
 FROM python:3.13-slim
 WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./

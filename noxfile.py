@@ -1,10 +1,10 @@
-"""The matrix of versions: each Python with the newest dependencies, and with the lowest that `pyproject.toml` allows.
+"""Tests on each Python, with the newest dependencies and with the lowest that `pyproject.toml` allows.
 
-    nox                           the short form, which `.ci/run` calls: the lowest on the oldest Python, the wheel, what would
-                                  be published, the site, deepagents, Ray
-    nox -s docs                   the site; `nox -s docs -- --serve` shows it
-    nox -s suite                  the full form: the whole suite, on each Python, with both
-    nox -s campaigns              the long forms of tests
+    nox                 the short form, which `.ci/run` calls: the lowest dependencies on the oldest Python, the wheel, what
+                        would be published, the site, deepagents, Ray
+    nox -s docs         builds the site; `nox -s docs -- --serve` shows it
+    nox -s suite        the full form: the whole suite on each Python, with the newest and the lowest dependencies
+    nox -s campaigns    the long forms of tests
 
 An interpreter that is not on this machine is skipped, and nox says so at the end.
 """
@@ -44,12 +44,12 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["short", "wheel", "package", "docs", "deep", "ray"]
 nox.needs_version = ">=2025.2"
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
-if PYENV.is_dir():  # a shim of pyenv stands for no interpreter until one is chosen
+if PYENV.is_dir():  # pyenv's own commands in PATH start no interpreter until one is chosen
     os.environ["PATH"] += "".join(f"{os.pathsep}{each / 'bin'}" for each in sorted(PYENV.iterdir()))
 
 
 def prepare(session: nox.Session, resolution: str) -> None:
-    """Install the package with its tests, and say with what."""
+    """Install the package with what its tests need, and print the versions of Python and LangGraph."""
     chosen = ["--resolution", "lowest-direct"] if resolution == "lowest" else []
     session.install("-q", *chosen, "-e", ".[dev]")
     session.run("python", "-c", "import sys, langgraph.version as it; print(sys.version, 'langgraph', it.__version__)")
@@ -73,7 +73,7 @@ def core(session: nox.Session, resolution: str) -> None:
 
 @nox.session(python=PYTHONS[0])
 def short(session: nox.Session) -> None:
-    """Run some tests with the lowest dependencies on the oldest Python: the microstep, public names, and what extras bring."""
+    """Run some tests with the lowest dependencies on the oldest Python: the microstep, the public names, the extras."""
     prepare(session, "lowest")
     session.run("pytest", *(session.posargs or SHORT))
 
@@ -86,7 +86,7 @@ def wheel(session: nox.Session) -> None:
     session.run("uv", "build", "-q", "--wheel", "-o", str(made), external=True)
     (built,) = made.glob("*.whl")
     script, away = Path("tests", "wheel.py").resolve(), session.create_tmp()
-    for extra in ("", "[plan,agents]"):  # first without what is optional
+    for extra in ("", "[plan,agents]"):  # first without the extras
         session.install("-q", f"{built}{extra}")
         with session.chdir(away):
             session.run("python", "-I", str(script), env={"PYTHONPATH": ""})
@@ -94,7 +94,7 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def package(session: nox.Session) -> None:
-    """Build what would be published into `dist`, and see that an index would take it."""
+    """Build what would be published into `dist`, and check that a package index would accept it."""
     made = Path("dist").resolve()
     shutil.rmtree(made, ignore_errors=True)
     session.run("uv", "build", "-q", "-o", str(made), external=True)
@@ -111,14 +111,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def deep(session: nox.Session) -> None:
-    """Vote in an agent of deepagents, which brings the clients of several providers along, and so is no extra of tests."""
+    """Vote in an agent of deepagents, which is not in the extra `dev`: it installs the clients of several providers."""
     session.install("-q", "-e", ".[agents]", "deepagents>=0.7")
     session.run("python", "-m", "tests.deep")
 
 
 @nox.session(python=PYTHONS[0])
 def ray(session: nox.Session) -> None:
-    """Work on a fleet with Ray, which is large, and so no extra of tests."""
+    """Work on a fleet with Ray, which is not in the extra `dev`, because it is large."""
     session.install("-q", "-e", ".[dev,ray]")
     session.run("pytest", "-n0", "tests/fleet/engines/test_ray.py", *session.posargs)
 

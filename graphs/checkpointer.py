@@ -1,4 +1,4 @@
-"""Checkpoints for `langgraph dev` in a SQLite file or in Postgres (extra `fleet`); by itself it keeps them in memory.
+"""Keeps the checkpoints of `langgraph dev` in a SQLite file or in Postgres (extra `fleet`), and not only in memory.
 
 To use it, write in langgraph.json: "checkpointer": {"path": "./graphs/checkpointer.py:create_checkpointer"}
 """
@@ -20,10 +20,13 @@ CONNECTIONS = 10
 
 @asynccontextmanager
 async def create_checkpointer() -> AsyncIterator[BaseCheckpointSaver[str]]:
-    """Yield a saver on the file or the database that MAKER_GRAPH_CHECKPOINTS names.
+    """Yield a saver that writes into the file or the database that MAKER_GRAPH_CHECKPOINTS names.
 
     The variable holds an address like postgresql://HOST/DATABASE, or the path of a file. The default is the file
     .langgraph_api/checkpoints.db.
+
+    Raises:
+        UsageError: the variable holds an address, and the extra `fleet` is missing.
     """
     where = os.environ.get("MAKER_GRAPH_CHECKPOINTS", ".langgraph_api/checkpoints.db")
     if where.startswith(("postgresql://", "postgres://")):

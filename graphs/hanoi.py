@@ -1,4 +1,4 @@
-"""Served as `hanoi`: the outer machine on the Towers of Hanoi, with an undecided step put to a person."""
+"""The graph `hanoi` of the server: the outer machine on the Towers of Hanoi. A person answers an undecided step."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from maker_graph.tasks import Hanoi
 
 
 class HanoiContext(ServedContext):
-    """What is solved, and how the steps are voted on."""
+    """The settings of a run: the puzzle, and how its steps are voted on."""
 
     disks: int = Field(5, ge=1, le=20, description="Disks of the tower: 2^disks - 1 dependent steps.")
     k: int = Field(4, ge=1, le=100, description="The lead in votes that decides a step.")
@@ -21,7 +21,7 @@ class HanoiContext(ServedContext):
 
 
 def create_graph(runtime: ServerRuntime[HanoiContext]) -> StateGraph[Any, Any, Any, Any]:
-    """Return the machine for the settings of the run or the assistant."""
+    """Return the outer machine for the settings of the run or the assistant."""
     settings = settings_of(runtime, HanoiContext)
     return create_maker(
         Hanoi(settings.disks),

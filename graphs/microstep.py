@@ -1,4 +1,4 @@
-"""Served as `microstep`: one voted decision on chat messages, with an undecided vote put to a person."""
+"""The graph `microstep` of the server: one voted answer to chat messages. A person answers an undecided vote."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from maker_graph.models.resolving import resolve_model
 
 
 class MicrostepContext(ServedContext):
-    """Which model is asked, and when a vote is decided."""
+    """The settings of a run: the model, and when a vote is decided."""
 
 
 def create_graph(runtime: ServerRuntime[MicrostepContext]) -> StateGraph[Any, Any, Any, Any]:

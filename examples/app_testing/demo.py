@@ -1,4 +1,4 @@
-"""Tests an application in a browser, and writes a page with pictures about it.
+"""Tests an application in a browser, and writes a page about the test, with pictures.
 
     python -m examples.app_testing.demo
     python -m examples.app_testing.demo --plan plan.toml --folder test --model openai:gpt-4.1-mini

@@ -4,7 +4,7 @@ Chromium is started as a process of its own and outlives the process that starte
 was left, with the text typed into it and its cookies. The browser is found again through the folder that holds its profile.
 
 The driver has one thread, in which Playwright lives. All its functions may be called from any thread. They return what went
-wrong in the page. They raise only if nothing can be tested at all.
+wrong in the page. They raise an error only if nothing can be tested at all.
 """
 
 import json
@@ -23,19 +23,19 @@ from maker_graph import UsageError
 from maker_graph.extras import need_extra
 
 TIMEOUT = 10.0
-"""Seconds that a page gets to answer."""
+"""How many seconds a page may take to answer."""
 
 SETTLE = 0.05
-"""Seconds after an action in which a page may begin to load another one."""
+"""Seconds to wait after an action, in which the page may begin to load another one."""
 
 STARTING = 30.0
-"""Seconds that the browser gets to come up."""
+"""How many seconds the browser may take to start."""
 
 ABORTED = "net::ERR_ABORTED"
-"""The failure of a page that another page, or this driver, has stopped."""
+"""Chromium's error for a page whose loading was stopped, by another page or by this driver."""
 
 CLOSING = 5.0
-"""Seconds that the browser gets to end."""
+"""How many seconds the browser may take to end."""
 
 LINES = 200
 """The most lines of a page that are shown."""
@@ -50,7 +50,7 @@ ACTED_ON = {
     "select": {"combobox", "listbox"},
     "click": {"link", "button", "checkbox", "radio", "tab", "menuitem", "option", "switch", "textbox", "searchbox"},
 }
-"""Action -> the roles of elements that take it. Elements of these roles get a reference."""
+"""Action -> the roles of the elements on which it can be performed. Elements of these roles get a reference."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -84,14 +84,14 @@ class Driver:
         reset: Callable[[], None] = lambda: None,
         pictures: bool = True,
     ) -> None:
-        """Start nothing yet.
+        """Prepare the driver. The browser is started when it is needed.
 
         Args:
-            folder: where the profile of the browser and the pictures are kept; made when it is needed.
+            folder: the folder for the profile of the browser and the pictures. It is made when it is needed.
             base: the address of the application.
-            timeout: seconds that a page gets to answer.
-            reset: puts the application into the state in which each test finds it.
-            pictures: whether a picture is kept of each page that is looked at.
+            timeout: how many seconds a page may take to answer.
+            reset: called before each test, to put the application into its first state.
+            pictures: whether to keep a picture of each page that is looked at.
 
         Raises:
             UsageError: Playwright is not installed.
@@ -121,11 +121,11 @@ class Driver:
         return self._in_thread(self._begin, start, prepare)
 
     def look(self, session: str, name: str) -> dict[str, Any]:
-        """Return the page, as its accessibility tree, and keep a picture of it as `name`."""
+        """Return the accessibility tree of the page, and keep a picture of the page under `name`."""
         return self._in_thread(self._look, session, name)
 
     def act(self, session: str, action: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
-        """Perform an action in a page that looks like `page`; return the result."""
+        """Perform an action in the page, which was last seen as `page`, and return the result."""
         return self._in_thread(self._act, session, action, page)
 
     def evaluate(self, script: str) -> Any:
@@ -133,11 +133,11 @@ class Driver:
         return self._in_thread(lambda: self._pages()[-1].evaluate(script))
 
     def end(self) -> None:
-        """End the browser; the next test starts another one."""
+        """End the browser. The next test starts another one."""
         self._in_thread(self._end)
 
     def close(self) -> None:
-        """End the browser, and with it the driver."""
+        """End the browser and the thread of the driver."""
         self.end()
         self._thread.shutdown()
 
@@ -185,7 +185,7 @@ class Driver:
         """Start the browser; return the port at which it listens, on this machine only.
 
         Raises:
-            UsageError: it is missing, or does not start.
+            UsageError: the browser is missing, or does not start.
         """
         program = chromium()
         self._profile.mkdir(parents=True, exist_ok=True)
@@ -245,7 +245,7 @@ class Driver:
         return page
 
     def _hear(self, page: Any) -> str:
-        """Listen to what happens in a page, and answer its dialogs with yes, so that they hold nothing up."""
+        """Listen to what happens in a page, and answer its dialogs with yes, so that they do not block it."""
         events = self._events = {"dialogs": [], "errors": [], "statuses": [], "loading": False, "failed": None}
         session = self._id(page)
         self._open = session, page
@@ -333,7 +333,7 @@ class Driver:
         return {"session": session, "error": error, "moved": found.url != before, **self._noticed(found)}
 
     def _perform(self, page: Any, action: dict[str, Any], seen: dict[str, Any]) -> str | None:
-        """Perform an action once; return why it could not be performed, if nothing was done."""
+        """Perform an action once. Return None, or the reason if nothing was done."""
         match action["do"]:
             case "back":
                 page.go_back(wait_until="commit")
@@ -355,7 +355,7 @@ class Driver:
         return None
 
     def _loaded(self, page: Any) -> str | None:
-        """Wait until a page that has begun to load is there; return what went wrong, or None."""
+        """Wait until a page that has begun to load is there. Return what went wrong, or None."""
         from playwright.sync_api import Error  # noqa: PLC0415  an extra
 
         page.wait_for_timeout(SETTLE * 1000)
@@ -381,7 +381,7 @@ class Driver:
         self._browser = self._playwright = None
 
     def _wait_for_its_end(self) -> None:
-        """Wait until the browser has ended: until then it writes into its profile."""
+        """Wait until the browser has ended, because until then it writes into its profile."""
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(CLOSING)
@@ -398,8 +398,9 @@ class Driver:
 def shown(snapshot: str) -> tuple[list[str], dict[str, list[Any]]]:
     r"""Return a page as lines, and the references in them.
 
-    Each line is an element with its role, name and text. An element that takes an action has a reference: its role, its number
-    among the elements of its role, and how it looks. The same page gives the same references.
+    Each line is an element with its role, name and text. An element on which an action can be performed has a
+    reference, which stands for its role, its number among the elements of this role, and its line. The same page gives
+    the same references.
 
     >>> lines, refs = shown('- heading "Hello"\n- textbox "Name": Ann\n- button "Save"')
     >>> lines
@@ -436,7 +437,7 @@ def shown(snapshot: str) -> tuple[list[str], dict[str, list[Any]]]:
 
 
 def _told(head: str, text: str | None) -> str:
-    """Return an element in one line, with its texts in quotes, so that none of them can pass for another line."""
+    """Return an element in one line. Its texts are in quotes, so that none of them can look like another line."""
     short = head if len(head) <= CHARACTERS else f"{head[:CHARACTERS]}..."
     if text is None:
         return short

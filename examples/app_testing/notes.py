@@ -22,11 +22,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-PASSWORD = "wonder-1"  # noqa: S105  of an application that keeps nothing
+PASSWORD = "wonder-1"  # noqa: S105  the application keeps no data
 
 FAULTS = {
     "lost": "a note that is added does not appear",
-    "other": "delete deletes the first note, whichever was meant",
+    "other": "delete always deletes the first note",
     "silent": "a wrong password is refused without a word",
     "script": "notes are shown as HTML, so that a script in one is run",
     "crash": "adding a note without a text is an error of the application",
@@ -134,7 +134,7 @@ class Notes:
 
 @contextmanager
 def served(notes: Notes, port: int = 0) -> Iterator[str]:
-    """Serve the application on this machine, in a thread; yield its address."""
+    """Serve the application on this machine, in a thread, and yield its address."""
     listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(notes.app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -151,7 +151,7 @@ def served(notes: Notes, port: int = 0) -> Iterator[str]:
 
 
 def main() -> None:
-    """Serve it until it is interrupted."""
+    """Serve the application until it is interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--fault", action="append", default=[], choices=[*FAULTS])

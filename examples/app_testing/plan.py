@@ -1,4 +1,4 @@
-"""The scenarios to test, in words, and what a simulated model must know of them."""
+"""The scenarios to test, in words, and what a simulated model must know about them."""
 
 import json
 import tomllib
@@ -16,7 +16,7 @@ DONE, STUCK = "done", "stuck"
 
 
 class Known(Protocol):
-    """What a simulated model must know of a scenario."""
+    """What a simulated model must know about a scenario."""
 
     def action(self, state: dict[str, Any]) -> Replies:
         """Return the right reply to what is to be done next, and wrong ones."""
@@ -37,8 +37,8 @@ class Scenario:
         goal: what is to be done, in words.
         expect: what the page must be like at the end, in words.
         dialogs: whether the page may show alerts.
-        prepare: JavaScript that is evaluated when it begins.
-        known: what a simulated model knows of it; other models do not need it.
+        prepare: JavaScript that is evaluated in the page when the scenario begins.
+        known: what a simulated model knows about the scenario. Real models do not need it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a simulated model knows of a scenario: the steps of a person who does it, and what that person sees at the end.
+    """What a simulated model knows about a scenario: the steps of a person who does it, and what is seen at the end.
 
     The errors of a simulated model are these: it takes another element of the same name or kind, it stops too early, it passes
     a page that is not as expected, and it fails a page that is.
@@ -61,7 +61,7 @@ class Script:
         steps: each is ["click", role, name], ["fill", role, name, text], ["select", role, name, text] or ["go", path].
         seen: texts that are in the page, or in its address, if all is well.
         unseen: texts that are not there if all is well.
-        hard: how often a verdict is wrong; None is as often as the model's profile says.
+        hard: the probability that a verdict is wrong; None takes that of the model's profile.
     """
 
     steps: Sequence[Sequence[str]]
@@ -144,10 +144,10 @@ def slips(right: dict[str, str], page: Mapping[str, Any]) -> list[dict[str, str]
 
 
 def read_plan(path: Path) -> tuple[str, list[Scenario]]:
-    """Return the address of the application and the scenarios in a file, as `notes.toml`.
+    """Return the address of the application, and the scenarios, from a file like `notes.toml`.
 
     Raises:
-        UsageError: it cannot be read, or something is missing.
+        UsageError: the file cannot be read, or something is missing in it.
     """
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -157,7 +157,7 @@ def read_plan(path: Path) -> tuple[str, list[Scenario]]:
     except KeyError as error:
         raise UsageError(f"{path} does not say {error}: see examples/app_testing/notes.toml.") from None
     except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} holds no scenarios: {error}.") from None
+        raise UsageError(f"{path} holds no scenarios ({error}): see examples/app_testing/notes.toml.") from None
 
 
 def _scenario(said: Mapping[str, Any]) -> Scenario:

@@ -6,9 +6,9 @@ end code looks for what no page should do, and models vote on whether the page i
 
     begin -> look -> choose -> act -> look -> ... -> choose "done" -> verdict -> begin of the next scenario
 
-An action is performed after it was decided, and once. If the process is killed in the middle of one, it is performed again at
-most once when the run goes on. The browser is a process of its own, so the page is still there. If the browser is gone too, the
-scenario begins again.
+An action is performed once, after it was decided. If the process is killed in the middle of an action, the action is
+performed again at most once when the run goes on. The browser is a process of its own, so the page is still there. If
+the browser is gone too, the scenario begins again.
 """
 
 import json
@@ -23,7 +23,7 @@ from maker_graph.core.canonical import strict_json
 from maker_graph.simulation import Replies
 
 MAX_ACTIONS = 15
-"""The most actions of a scenario; after them the page is judged as it is."""
+"""The most actions of a scenario. After them the page is judged as it is."""
 
 MAX_BEGUN = 3
 """How often a scenario may begin, if its browser is lost."""
@@ -37,7 +37,7 @@ FIELDS = {
     DONE: set(),
     STUCK: set(),
 }
-"""The other fields of each reply, beside `do`."""
+"""What a reply says in `do` -> the other fields of the reply."""
 
 CHOOSE = """\
 You test a web application in a browser, one action at a time.
@@ -81,8 +81,9 @@ class AppTest:
 
         Args:
             scenarios: what is tested.
-            driver: the driver of the browser; without one the task can be inspected, but not run.
-            ends: whether the browser is ended after the last scenario; else the code that made the driver ends it.
+            driver: the driver of the browser. Without one the task can be inspected, but not run.
+            ends: whether the task ends the browser after the last scenario. If not, the code that made the driver does
+                it.
         """
         self.scenarios = scenarios
         self._ends = ends
@@ -330,7 +331,7 @@ def told(actions: Sequence[Mapping[str, Any]]) -> str:
 
 
 def create(plan: Path, folder: Path) -> AppTest:
-    """Return the test of the application that `plan` names; the browser's profile and the pictures are in `folder`.
+    """Return the test of the application that `plan` names. The browser's profile and the pictures are in `folder`.
 
     The command line uses it: maker-graph run examples.app_testing.testing:create --plan plan.toml --folder test
     """

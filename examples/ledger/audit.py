@@ -96,13 +96,13 @@ class Audit(Items):
         return ASKED.format(rules=rules, entry=_shown(item), parts=parts, none=NONE)
 
     def parse(self, text: str, item: dict[str, Any]) -> list[str]:  # type: ignore[override]  # with the item
-        """Return the names in a reply, in the order of the rules; raise if one is no rule that applies."""
+        """Return the names in a reply, in the order of the rules. Raise if a named rule does not apply."""
         if text.strip().lower() == NONE:
             return []
         named = {each.strip().lower() for each in text.strip().split(",")}
         asked = self.rules.asked(item)
         if odd := named - set(asked):
-            raise ValueError(f"no rule that counts here: {min(odd)!r}")
+            raise ValueError(f"not a rule that applies here: {min(odd)!r}")
         return [name for name in asked if name in named]
 
     def _truth(self, item: dict[str, Any]) -> list[str]:
@@ -110,7 +110,7 @@ class Audit(Items):
         return [name for name in self.rules.asked(item) if name in broken]
 
     def rehearse(self, item: dict[str, Any]) -> Replies:
-        """Return what a simulated model may reply: it overlooks faults, and takes odd entries for faulty."""
+        """Return what a simulated model may reply. It overlooks faults, and takes odd entries for faulty."""
         right = self._truth(item)
         asked = self.rules.asked(item)
         odd = [name for name in _odd(item, asked) if [name] != right]

@@ -1,9 +1,9 @@
-"""Plants forty faults of eight kinds in a ledger that has none, and writes down which, to try and to measure the audit.
+"""Plants forty faults of eight kinds in a ledger that has none, and writes down where they are, to measure the audit.
 
     python -m examples.ledger.plant clean.beancount faulty.beancount planted.json
 
 The clean ledger may come from beancount's own generator (`pip install beancount`, then `bean-example --seed 1`). The faults are
-planted in entries that were paid with the company card, or in transfers and salaries; the balances of the ledger stay.
+planted in entries that were paid with the company card, or in transfers and salaries. The balances of the ledger stay.
 """
 
 import json
@@ -26,7 +26,7 @@ FAULTS = {
     "purpose": 5,
     "split": 5,
 }
-"""Rule -> how many faults against it are planted; they are forty together."""
+"""Rule -> how many faults against it are planted, forty in all."""
 
 PRIVATE = [
     ("Toy Palace", "Birthday present for my daughter", "Expenses:Food:Groceries"),
@@ -54,7 +54,12 @@ _ENTRY = re.compile(r"(\d{4}-\d\d-\d\d) \* ")
 
 @dataclass(slots=True)
 class Block:
-    """Lines that belong together; `rules` are the rules that the entry breaks."""
+    """Lines that belong together.
+
+    Attributes:
+        lines: the lines.
+        rules: the rules that the entry breaks.
+    """
 
     lines: list[str]
     rules: list[str] = field(default_factory=list)
@@ -113,7 +118,7 @@ def _is_paid(block: Block) -> bool:
 
 
 def _is_moved(block: Block) -> bool:
-    """Say whether a block is a transfer or a salary in the middle of a week, so that its Saturday is another day."""
+    """Say whether a block is a transfer or a salary on a working day. It can then be moved to the Saturday after it."""
     accounts = [line.split()[0] for line in block.lines[1:] if line.split()]
     return (
         _ENTRY.match(block.lines[0]) is not None
@@ -123,7 +128,7 @@ def _is_moved(block: Block) -> bool:
 
 
 def _chosen(rule: str, paid: list[Block]) -> Block:
-    """Return the next entry that takes a fault of this kind, and take it from the list."""
+    """Take the next entry that can have a fault of this kind from the list, and return it."""
     for place in range(len(paid) - 1, -1, -1):
         if rule != "purpose" or "#" not in paid[place].lines[0]:
             return paid.pop(place)
@@ -140,7 +145,7 @@ def _amount(line: str, amount: float) -> str:
 
 
 def _added(rule: str, count: int, block: Block, blocks: list[Block]) -> None:
-    """Plant the fault number `count` of a kind that adds entries beside one that is there."""
+    """Plant the fault number `count` of a kind that adds entries after an existing one."""
     place = blocks.index(block)
     if rule == "duplicate":
         again = Block(block.with_day(block.day + timedelta(days=count % 3)), [rule])

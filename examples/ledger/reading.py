@@ -2,10 +2,10 @@
 
 `records` yields the entries and the balance assertions of a file in their order, and holds one of them at a time. `Entries` is
 the list of entries that an `Items` task needs: it finds each entry again by its place in the file. It keeps an index of all
-entries in a temporary database on the disk, so the memory stays flat however long the ledger is.
+entries in a temporary database on the disk, so a long ledger needs no more memory than a short one.
 
-It reads transactions and balances, which is what an audit needs. Accounts, prices, options, notes and the like are passed over.
-A line that it cannot read is an error with the number of the line; nothing is guessed.
+An audit needs transactions and balances, so only these are read. Accounts, prices, options, notes and the like are
+passed over. A line that cannot be read is an error with the number of the line. Nothing is guessed.
 """
 
 import re
@@ -22,13 +22,13 @@ from typing import Any, BinaryIO, NamedTuple
 from maker_graph import UsageError
 
 PASSED_OVER = {"open", "close", "price", "commodity", "event", "option", "note", "document", "query", "custom", "plugin"}
-"""Directives that matter to no sum and no rule."""
+"""Directives that affect no sum and no rule."""
 
 NEAR = 20
 """The most earlier entries of the same payee that are kept with an entry."""
 
 REMEMBERED = 512
-"""The number of entries that are kept in memory; others are read again when needed."""
+"""The most entries that are kept in memory. Others are read again when they are needed."""
 
 _DATED = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)\s+(\S+)\s*(.*)")
 _TEXTS = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -55,7 +55,7 @@ class Posting(NamedTuple):
         account: the account of the posting.
         amount: the amount, in units of `currency`; worked out from the others if the entry leaves it out.
         currency: the currency of the amount.
-        weight: the amount that counts in the sum of the entry, with its cost or price; None if that cannot be told.
+        weight: the amount that counts in the sum of the entry, with its cost or price; None if the cost is not known.
         weighed_in: the currency of the weight.
     """
 
@@ -68,7 +68,7 @@ class Posting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A transaction; `line` is the number of its first line in the file, from 1, and `offset` where that begins, in bytes."""
+    """A transaction. `line` is the number of its first line, from 1, and `offset` where that line begins, in bytes."""
 
     line: int
     offset: int
@@ -156,10 +156,10 @@ def _error(path: Path, line: int, what: str) -> UsageError:
 
 
 def _see_passed(line: _Line, path: Path) -> None:
-    """See that an undated line matters to no sum.
+    """Make sure that a line without a date affects no sum.
 
     Raises:
-        UsageError: it may matter to one.
+        UsageError: it may affect one.
     """
     word = line.text.split(maxsplit=1)[0] if line.text.strip() else ""
     if word == "include":
@@ -194,11 +194,11 @@ def _entry(block: Sequence[_Line], path: Path) -> Entry:
     """Return the entry in these lines.
 
     Raises:
-        UsageError: they are no entry.
+        UsageError: they are not an entry.
     """
     first, *others = block
     found = _DATED.match(first.text)
-    assert found is not None  # noqa: S101  it was seen to be one
+    assert found is not None  # noqa: S101  `records` has matched this line already
     texts = _TEXTS.findall(found[5])
     if '"' in _TEXTS.sub("", found[5]).partition(";")[0]:
         raise _error(path, first.number, "a text does not end on this line")
@@ -218,10 +218,10 @@ def _entry(block: Sequence[_Line], path: Path) -> Entry:
 
 
 def _worked_out(read: list[Posting | str], first: _Line, path: Path) -> list[Posting]:
-    """Return postings; a posting with an account alone gets the amount that balances the others.
+    """Return the postings of an entry. One that is only an account gets the amount that balances the others.
 
     Raises:
-        UsageError: this amount cannot be told.
+        UsageError: this amount cannot be worked out.
     """
     known = [each for each in read if isinstance(each, Posting)]
     if len(known) == len(read):
@@ -235,12 +235,12 @@ def _worked_out(read: list[Posting | str], first: _Line, path: Path) -> list[Pos
 
 
 def _beside(text: str) -> bool:
-    """Say whether an indented line is a comment, or a remark on an entry that matters to no sum."""
+    """Say whether an indented line is a comment, or a remark that affects no sum."""
     return text[:1] in {";", "#", "^"} or _META.match(text) is not None
 
 
 def _posting(line: _Line, path: Path) -> Posting | str:
-    """Return the posting in a line; its account alone if the amount is left out."""
+    """Return the posting in a line, or only its account if the amount is left out."""
     found = _POSTING.match(_without_comment(line.text))
     if found is None:
         raise _error(path, line.number, "this posting cannot be read")
@@ -261,7 +261,7 @@ def _posting(line: _Line, path: Path) -> Posting | str:
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry as plain JSON: numbers as texts, as they stand in the ledger."""
+    """Return an entry as plain JSON. Amounts are texts, so no digit is lost."""
     return {
         "line": entry.line,
         "date": entry.day.isoformat(),
@@ -284,8 +284,9 @@ def as_json(entry: Entry) -> dict[str, Any]:
 class Entries(Sequence[Any]):
     """The entries of a ledger as items: plain JSON, each with earlier entries that may belong to it.
 
-    `near` has the earlier entries of the same payee, the nearest first. `twin` is an earlier entry that says the same, or None.
-    The file is read once when the first item is asked for. It must stay as it is while the list is used.
+    `near` has the earlier entries of the same payee, the nearest first. `twin` is an earlier entry with the same payee,
+    narration and postings, or None. The file is read once when the first item is asked for. It must not change while
+    the list is used.
     """
 
     def __init__(self, path: Path, *, near: int, twins: int) -> None:
@@ -294,7 +295,7 @@ class Entries(Sequence[Any]):
         Args:
             path: the ledger.
             near: entries of the same payee up to this many days before an entry are near.
-            twins: an entry that says the same, up to this many days before, is a twin.
+            twins: an entry with the same content, up to this many days before, is a twin.
         """
         self._path = path
         self._near = near
@@ -305,7 +306,7 @@ class Entries(Sequence[Any]):
         self._read = lru_cache(REMEMBERED)(self._read_at)
 
     def _known(self) -> sqlite3.Connection:
-        """Return the index; made when it is first needed. SQLite keeps it in a file without a name, and deletes it."""
+        """Return the index, which is made on the first call. SQLite keeps it in a temporary file, and deletes that."""
         if self._index is None:
             index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
             index.execute("PRAGMA journal_mode = OFF")

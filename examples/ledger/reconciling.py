@@ -1,8 +1,8 @@
 """Totals, reconciled by code: the audit left out no entry, and the balances of the ledger agree with its entries.
 
 The ledger is read once more and summed. The entries that the audit has tried must give the same sums: the number of entries,
-and the amounts that were spent. Balances are worked out from the postings alone. The memory grows with the number of balance
-assertions, and not with the number of entries.
+and the amounts that were spent. Balances are worked out from the postings alone. More balance assertions need more
+memory, but more entries do not.
 """
 
 from bisect import bisect_right
@@ -146,7 +146,7 @@ class _Balances:
             for balance, amount in zip(those, self._sums[key], strict=False):
                 worth += amount
                 off = worth - balance.amount
-                if abs(off) > Decimal(1).scaleb(int(balance.amount.as_tuple().exponent)):  # as in beancount: twice an entry's
+                if abs(off) > Decimal(1).scaleb(int(balance.amount.as_tuple().exponent)):  # twice an entry's, as in beancount
                     found.append(Wrong(balance, off, since))
                 since = off
         return sorted(found, key=lambda each: each.asserted.line)

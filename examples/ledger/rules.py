@@ -23,11 +23,11 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of an audit, as they stand in a file.
+    """The rules of an audit, as a file gives them.
 
     Attributes:
         card: the account of the company card.
-        limit: the most that one payment with it may come to.
+        limit: the most that may be paid with it at a time.
         duplicate_days: how many days apart two equal payments are a duplicate.
         split_days: how many days apart two payments may be parts of one that was split.
         contracts: payee -> the account on which entries of this payee need no vote.
@@ -64,9 +64,9 @@ class Rules:
         except KeyError as error:
             raise UsageError(f"{path} has no {error}: see examples/ledger/rules.toml.") from None
         except (ValueError, ArithmeticError, AttributeError, TypeError) as error:
-            raise UsageError(f"{path} holds no rules: {error}.") from None
+            raise UsageError(f"{path} holds no rules ({error}): see examples/ledger/rules.toml.") from None
         if clash := {*PROGRAM, "none"} & set(rules.prose):
-            raise UsageError(f"{path}: a rule in prose may not be named {min(clash)!r}, which has a meaning already.")
+            raise UsageError(f"{path}: a rule in prose is named {min(clash)!r}, which has another meaning: name it otherwise.")
         return rules
 
     def findings(self, entry: dict[str, Any]) -> list[Finding]:
@@ -75,7 +75,7 @@ class Rules:
         return [each for each in found if each is not None]
 
     def asked(self, entry: dict[str, Any]) -> list[str]:
-        """Return the names of the rules in prose that are voted on for this entry; none if the program is sure."""
+        """Return the names of the rules in prose that are voted on for this entry; empty if none applies."""
         spent = accounts(entry, "Expenses:")
         if not spent or accounts(entry, "Income:") or not entry["payee"]:
             return []
@@ -86,12 +86,12 @@ class Rules:
         return [name for name in self.prose if asked.get(name, True)]
 
     def paid(self, entry: dict[str, Any]) -> Decimal:
-        """Return what was paid with the card; 0 if it was not used, or money came back."""
+        """Return the amount that was paid with the card; 0 if the card was not used, or money came back."""
         amounts = (Decimal(each["amount"]) for each in entry["postings"] if each["account"] == self.card)
         return max(-sum(amounts, Decimal(0)), Decimal(0))
 
     def parts(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the earlier payments that together with this one exceed the limit, although none of them does alone."""
+        """Return earlier payments that exceed the limit only together with this one; empty if they do not."""
         own = self.paid(entry)
         near = [each for each in entry["near"] if 0 < self.paid(each) <= self.limit]
         if own == 0 or own > self.limit or own + sum(self.paid(each) for each in near) <= self.limit:
@@ -115,7 +115,7 @@ class Rules:
         return Finding("limit", f"{paid} paid with the card, and the limit is {self.limit}") if paid > self.limit else None
 
     def _weekend(self, entry: dict[str, Any]) -> Finding | None:
-        """Transfers between own accounts, and salaries, are made on working days."""
+        """Return a finding if a transfer between own accounts, or a salary, is not on a working day."""
         day = date.fromisoformat(entry["date"])
         moved = all(each["account"].startswith("Assets:") for each in entry["postings"])
         salary = any(each["account"].endswith(":Salary") for each in entry["postings"])
@@ -123,7 +123,7 @@ class Rules:
 
 
 def imbalance(entry: dict[str, Any]) -> dict[str, Decimal]:
-    """Return by how much the postings of an entry miss zero, by currency; empty if they add up or that cannot be told.
+    """Return the sum of the postings of an entry, by currency; empty if they add up to zero, or if a cost is not known.
 
     The tolerance is half of the last digit in which the amounts of a currency are written, as in beancount.
     """

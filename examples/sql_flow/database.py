@@ -19,10 +19,10 @@ from maker_graph import UsageError
 LIMITED = Path(__file__).with_name("limited.py")
 
 WHOLE = 2**53
-"""Floats below this are exact if they are whole numbers."""
+"""Below this, every whole number is exact as a float."""
 
 SHOWN = 300
-"""The most characters of a result that is voted on as it is; for a longer one its digest is voted on."""
+"""The most characters of a result that is voted on as it is. Of a longer one, the digest is voted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Database:
         for other in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal")):
             if other.is_file() and any(_head(other)):
                 raise UsageError(
-                    f"{other} holds changes that may not be in {path.name} yet: close what works on the database. "
-                    "If nothing does, open it once with sqlite3, which puts them in."
+                    f"{other} holds changes that may not be in {path.name} yet: close all programs that use the database. "
+                    "If there are none, open it once with sqlite3, which puts the changes in."
                 )
         self.path = path
         self._stamp = _stamp(path)
@@ -127,7 +127,7 @@ def _result_of(path: Path, stamp: tuple[int, ...], sql: str) -> Result:  # noqa:
         return Result(error=f"it takes longer than {MOST_SECONDS} seconds")
     except subprocess.CalledProcessError as error:
         if error.returncode < 0 and -error.returncode not in {signal.SIGINT, signal.SIGTERM}:
-            return Result(error="it needs too much memory or time")  # the system ended it
+            return Result(error="it needs too much memory or time")  # the operating system has ended it
         raise UsageError(f"The database {path} cannot be queried: {error.stderr.decode()[-300:]}") from error
     except UnicodeEncodeError:
         return Result(error="it is not text")

@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             if args.database is None:
                 if args.run:
-                    raise UsageError("--run keeps a run, so name its database with --database.")
+                    raise UsageError(
+                        "--run keeps the run, but the demo's own database is deleted: name a file with --database."
+                    )
                 args.database = Path(folder) / "shop.db"
                 write(args.database)
             _answered(args, args.run or Path(folder) / "run")

@@ -2,14 +2,16 @@
 
     python -I -S limited.py shop.db < query.sql
 
-It prints `{"columns": [...], "rows": [...]}`, or `{"error": "why there are none"}`. What a model wrote is never trusted:
+It prints `{"columns": [...], "rows": [...]}`, or `{"error": "the reason"}`. A query is written by a model, so it is not
+trusted:
 
 - The file is opened read-only and as one that nobody changes (`mode=ro`, `immutable`), and `PRAGMA query_only` is on.
 - The query is one statement, SELECT or WITH. Before it runs, SQLite asks `_Guard` about each action, table and function in it.
   What is not on the lists below is refused: there is no ATTACH, no PRAGMA, no writing, no extension and no other table.
 - The same query has the same result on each day. So there is no `random()` and no `now`, and times are not local.
-- A query that never ends is stopped after `MOST_STEPS` of SQLite's machine. Texts, rows, their characters, the depth of
-  expressions and the memory have limits too. The limit on memory holds for a whole process, so each query has its own process.
+- A query that never ends is stopped after `MOST_STEPS` instructions of SQLite's machine. Texts, rows, their characters,
+  the depth of expressions and the memory have limits too. The limit on memory holds for a whole process, so each query
+  has its own process.
 - The process ends itself after `MOST_SECONDS`, also if the process that started it is gone.
 
 It needs only the standard library. It is started without an environment, so it knows no key.
@@ -24,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 MOST_STEPS = 20_000_000
-"""Instructions of SQLite's machine; less than a second."""
+"""The most instructions of SQLite's machine. They take less than a second."""
 
 MOST_SECONDS = 10
-"""The limit on time, for what the limit on instructions does not see, such as a function that takes long."""
+"""The limit on time. It stops what the limit on instructions does not see, such as a function that takes long."""
 
 MOST_MEMORY = 64_000_000
 """The most bytes that SQLite may hold."""
@@ -75,10 +77,10 @@ FUNCTIONS = {
 
 TABLES = r"""SELECT name FROM sqlite_master WHERE (type = 'view' OR type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%')
 AND name NOT LIKE 'sqlite\_%' ESCAPE '\'"""
-"""The tables and views that a query may read: none of SQLite's own, and none that a module makes up."""
+"""Finds the tables and views that a query may read. SQLite's own tables and virtual tables are not among them."""
 
 QUERY = re.compile(r"(\s|--[^\n]*\n|/\*([^*]|\*(?!/))*\*/)*(SELECT|WITH)\b", re.IGNORECASE)
-"""How a query begins, after comments."""
+"""How a query begins. Comments may come before it."""
 
 DAY = re.compile(r"[-+]?\d.*", re.ASCII | re.DOTALL)
 """A time that is written out, unlike `now`."""
@@ -91,10 +93,10 @@ MODIFIER = re.compile(
 
 
 class _Guard:
-    """Says what a query may do; SQLite calls it while it reads the query.
+    """Says what a query may do. SQLite calls it while it reads the query.
 
     Attributes:
-        why: what was refused first; empty if nothing was.
+        why: the reason for the first refusal; empty if nothing was refused.
     """
 
     def __init__(self, tables: set[str]) -> None:
@@ -111,7 +113,7 @@ class _Guard:
         return sqlite3.SQLITE_OK
 
     def refuse(self, why: str) -> int:
-        """Keep why, if it is the first reason."""
+        """Refuse, and keep the reason if it is the first one."""
         self.why = self.why or why
         return sqlite3.SQLITE_DENY
 
@@ -122,7 +124,7 @@ def _named_in_query(table: str | None, column: str | None) -> bool:
 
 
 class _Times:
-    """SQLite's functions of time, which here refuse to look at the clock or at the machine's time zone."""
+    """Replaces SQLite's functions of time by ones that refuse to look at the clock or at the machine's time zone."""
 
     def __init__(self, guard: _Guard) -> None:
         self._guard = guard
@@ -212,6 +214,6 @@ def answer_to(path: Path, sql: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if hasattr(signal, "alarm"):  # not on Windows
-        signal.alarm(MOST_SECONDS + 1)  # the process that started it waits for less
+        signal.alarm(MOST_SECONDS + 1)  # the process that started it gives up a second earlier
     text = sys.stdin.buffer.read().decode()
     sys.stdout.buffer.write(json.dumps(answer_to(Path(sys.argv[1]), text)).encode())

@@ -3,7 +3,7 @@
     python -m examples.sql_flow.picture
     python -m examples.sql_flow.picture docs/state_flow.md
 
-The first command prints both diagrams. The second replaces the diagrams of the page by them.
+The first command prints both diagrams. The second replaces the diagrams of the page with them.
 """
 
 import re

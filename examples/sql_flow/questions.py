@@ -19,9 +19,9 @@ class Question:
 
     Attributes:
         text: what is asked.
-        asks: "value": one row with one value; "rows": any number of rows, in any order.
+        asks: the form of the result: "value" is one row with one value, "rows" any number of rows in any order.
         right: a query that answers it; only simulated models see it.
-        wrong: queries that do not answer it.
+        wrong: queries that do not answer it; only simulated models see them.
     """
 
     text: str
@@ -34,7 +34,7 @@ def read_questions(path: Path) -> tuple[str, list[Question]]:
     """Return the `notes` on the database, and the questions.
 
     Raises:
-        UsageError: the file does not hold them.
+        UsageError: the file cannot be read, or it does not hold questions.
     """
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -42,9 +42,9 @@ def read_questions(path: Path) -> tuple[str, list[Question]]:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} does not hold questions with a text and what it asks: {error}.") from None
+        raise UsageError(f"{path} cannot be used: each question needs `text` and `asks` ({error}).") from None
     if not questions:
-        raise UsageError(f"{path} holds no question.")
+        raise UsageError(f"{path} holds no question: write one, as in examples/sql_flow/questions.toml.")
     for each in questions:
         if each.asks not in get_args(Form):
             raise UsageError(f'{path}: asks must be "value" or "rows", not {each.asks!r}.')

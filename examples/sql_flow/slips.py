@@ -27,7 +27,7 @@ NO = "no: it does not count what was asked for"
 
 @dataclass(frozen=True, slots=True)
 class Slips:
-    """Draws how hard each question and each result is, from a seed.
+    """Draws from a seed how hard each question and each result is.
 
     >>> round(Slips(1).difficulty("question 3", WRONG), 3) == round(Slips(1).difficulty("question 3", WRONG), 3)
     True

@@ -1,4 +1,4 @@
-"""Questions about a database, as a state flow: each state has its own prompt, and rules or votes say which state comes next.
+"""Questions about a database, as a state flow: each state has its own prompt, and rules or votes say which one is next.
 
     observe -> query -> run -> verify -> the next question
                         run or verify -> mend -> run
@@ -6,9 +6,9 @@
 `observe` and `run` are given by a program. `query`, `verify` and `mend` are voted on. A vote on a query is a vote on what it
 returns: two queries that differ as texts and return the same rows are the same vote. A query may be run before it is decided,
 because it only reads, and always returns the same. No model is asked about faults that a program can see: a query that fails, a
-result of another form than was asked for, a result that was refused before.
+result that does not have the form that was asked for, a result that was refused before.
 
-A question on which no vote is won, or whose query cannot be mended, stays open.
+A question stays open if no vote on it is won, or if its query cannot be mended.
 """
 
 import json
@@ -88,7 +88,7 @@ class SqlFlow:
         Args:
             database: a SQLite file that nobody changes during the run.
             questions: a file of questions, like `questions.toml`.
-            slips: the seed from which simulated models err.
+            slips: the seed from which the errors of simulated models are drawn.
 
         Raises:
             UsageError: a file cannot be used.

@@ -1,10 +1,11 @@
-"""Measures how often the tiny model errs, by number of disks, by step and by temperature, and writes it into `figures.json`.
+"""Measures how often the tiny model errs, by disks, by step and by temperature, and writes it into `figures.json`.
 
     python examples/train_tiny_lm/measure.py --json
 
-It needs no PyTorch, because it measures the model that ships. *Not right* is exact where it says so: it is computed from the
-probabilities of the tokens of the right reply. Samples are told apart in this way: a *wrong* sample can be read and is not the
-right answer; a *legal* one is wrong and passes the task's check; a *malformed* one cannot be read, or was cut.
+It needs no PyTorch, because it measures the model that ships. Figures named *not right* are exact: they are computed
+from the probabilities of the tokens of the right reply. The other figures are counted in samples. A *wrong* sample can
+be read, and its answer breaks the task's check. A *legal* one passes the check, but its answer is not the right one.
+The figures by step count both as wrong. A *malformed* sample cannot be read, or was cut.
 """
 
 import argparse
@@ -31,7 +32,7 @@ HARDEST = 40
 
 
 class Case(NamedTuple):
-    """A step of a puzzle."""
+    """One step of a puzzle, which the model is asked about."""
 
     task: Hanoi
     step: int
@@ -60,7 +61,7 @@ class Case(NamedTuple):
 
 
 def not_right(network: Network, cases: Sequence[Case], temperature: float) -> list[float]:
-    """Return the exact share of samples of each case that are not right."""
+    """Return for each case the exact share of samples that are not right."""
     result: list[float] = []
     for start in range(0, len(cases), 64):
         part = cases[start : start + 64]
@@ -96,7 +97,7 @@ def sampled(cases: Sequence[Case], temperature: float, first_seed: int = 0) -> l
 
 
 def shares(judged: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """Return the share of each kind among all samples, and the share of wrong ones among those that can be read."""
+    """Return the share of each kind among all samples, and of wrong and legal ones among those that can be read."""
     kinds = Counter(kind for kind, _ in judged)
     read = kinds["right"] + kinds["wrong"] + kinds["legal"]
     result = {kind: kinds[kind] / len(judged) for kind in ("right", "wrong", "legal", "malformed")}

@@ -36,13 +36,13 @@ DISKS = {3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 2, 9: 2, 10: 3, 11: 1, 12: 1}
 """How often each number of disks is shown."""
 
 ANY_DISK = 0.1
-"""The share of examples in which all disks move equally often; at random steps the largest would move in one of 1,023."""
+"""The share of examples in which all disks move equally often. At random steps the largest of ten moves once in 1,023."""
 
 REPHRASED = 0.25
 """The share of batches that ask in other words, as the ladder does for a stuck step."""
 
 GRID = 1024
-"""Weights are written as multiples of 1/1024, below 2: exact in float16, and their products with activations add up exactly."""
+"""Weights are multiples of 1/1024 below 2. So they are exact in float16, and so are the sums in which they appear."""
 
 
 class Batch(NamedTuple):
@@ -51,7 +51,8 @@ class Batch(NamedTuple):
     Attributes:
         tokens: (batch, length); prompts are padded at their beginning, replies at their end.
         prompt: the length of the prompts; the last token of each marks that the reply follows.
-        target: (batch, length of the replies); the next token at each position from there on; `PAD` is none.
+        target: (batch, length of the replies); the next token at each position from there on, or `PAD` if there is
+            none.
     """
 
     tokens: Tensor
@@ -65,7 +66,7 @@ def held_out(disks: int, step: int) -> bool:
 
 
 def drawn_step(disks: int, chance: random.Random) -> int:
-    """Return a step that may be shown; all steps are equally likely, or for a share of examples all moving disks are."""
+    """Return a random step that may be shown. For a share `ANY_DISK` of them, each disk is equally likely to move."""
     while True:
         step = chance.randrange(2**disks - 1)
         if chance.random() < ANY_DISK:

@@ -1,5 +1,7 @@
-"""Many runs on many machines, in one journal: submitted, worked on, looked at, and sealed into one. Extra `fleet`.
+"""Fleets: many runs in one journal that several machines share. They are submitted, worked on and sealed here.
 
-The journal of each run decides what is committed. An engine (`engines/`) only sees to it that a living worker is on each run
-that is open, so it may hand the same run to two workers: the journal refuses one of them.
+This room needs the extra `fleet`.
+
+The journal of each run decides what is committed. An engine (`engines/`) only hands each open run to a living worker.
+It may hand the same run to two workers: then the journal refuses one of them.
 """

@@ -1,4 +1,4 @@
-"""One run of a fleet is gone on with, by whoever an engine gives it to."""
+"""How a worker goes on with one run of a fleet, which an engine has handed to it."""
 
 import os
 from collections.abc import Callable
@@ -37,19 +37,22 @@ FIRST = "-00000"
 
 @dataclass(frozen=True, slots=True)
 class Driving:
-    """How a worker goes on with runs: plain data, which an engine may hand to another process.
+    """The settings with which a worker goes on with runs.
+
+    They are plain data, so an engine can hand them to another process.
 
     Attributes:
-        address: of the journal.
-        fleet: its name.
-        lease: seconds for which it may be silent before another one takes its runs.
-        task: the name of the fleet's task, if that is code of the user's own which is to be imported.
-        trust: import the task by the name that stands in the journal.
-        concurrency: samples in flight at once, of each run; None is no limit.
-        timeout: seconds after which a request is given up and made again; "auto" follows what replies take.
-        patience: seconds for which an outage of the provider is waited out.
-        batch: ask for the samples of a round in one request, where a model takes that.
-        probe: ask a real model three small questions before the first step of the first run.
+        address: the address of the journal.
+        fleet: the name of the fleet.
+        lease: how many seconds the worker may be silent before another one takes its runs.
+        task: the name of the fleet's task, which is imported. It is needed for the user's own code if `trust` is False.
+        trust: whether to import the task by the name in the settings of a run.
+        concurrency: the most samples that each run has in flight at once; None is no limit.
+        timeout: seconds after which a request is given up and made again; "auto" adapts to how long replies take.
+        patience: seconds to wait for a provider that does not answer, before a run stops.
+        batch: whether to ask for all samples of a round in one request, if the model allows it.
+        probe: whether a real model is first asked one small question three times. Only the first run of the fleet asks
+            it.
     """
 
     address: str
@@ -65,12 +68,12 @@ class Driving:
 
 
 class Told(NamedTuple):
-    """Who is told of a worker while it works.
+    """The functions that a worker calls to tell what it does.
 
     Attributes:
-        stands: of how the fleet stands, every now and then.
-        decided: of each committed step, with the name of its run.
-        warn: of what went wrong without stopping the worker.
+        stands: called every now and then with how the fleet stands.
+        decided: called after each commit with the name of the run and the step.
+        warn: called with a text when something went wrong that does not stop the worker.
     """
 
     stands: Callable[[Standing], None] = lambda _: None
@@ -82,42 +85,43 @@ NOBODY = Told()
 
 
 class Driver:
-    """Goes on with the runs of a fleet, one after the other or several at once, in one process.
+    """Goes on with the runs of a fleet in one process, one after the other or several at once.
 
     Attributes:
-        how: the fleet, and how its runs are gone on with.
-        told: who is told of it.
+        how: the settings.
+        told: the functions that are told of it.
     """
 
     def __init__(self, how: Driving, told: Told = NOBODY) -> None:
-        """Stand for it; nothing is connected yet."""
+        """Keep the settings. Nothing is connected yet."""
         self.how, self.told = how, told
         self._gate = FleetGate(how.address, how.fleet, notice=told.warn)
 
     async def __call__(self, run: str) -> None:
-        """Go on with a run, as `drive` does."""
+        """Do what `drive` does with the run of this name."""
         await drive(run, self.how, self.told, self._gate)
 
     def close(self) -> None:
-        """Close what stands before the requests of all runs."""
+        """Close the gate through which the requests of all runs go."""
         self._gate.close()
 
 
 async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None = None) -> None:
-    """Go on with a run to its end, whoever had it before, unless another worker takes it.
+    """Go on with a run to its end. This process becomes its owner.
 
-    Returns also when the run waits for a person, a cure or a higher limit: its state in the journal says so.
+    It also returns when another worker takes the run, when the run has been deleted, and when the run cannot go on by
+    itself. Its state in the journal then says what it waits for: a person, a repair or a higher limit.
 
     Args:
-        name: of the run.
-        how: the fleet, and how its runs are gone on with.
-        told: who is told of it.
-        gate: before which the requests of all runs of this worker wait.
+        name: the name of the run.
+        how: the settings.
+        told: the functions that are told of it.
+        gate: the gate through which the requests of all runs of this worker go; None makes one for this run.
 
     Raises:
-        UsageError: this machine lacks what the run needs: a file, a key, the code of its task. A run that is gone is warned of.
-        ProviderFailure: the provider refuses this worker, whatever is asked.
-        OlderJournal: this machine knows of more than the journal.
+        UsageError: this machine lacks what the run needs: a file, a key, the code of its task.
+        ProviderFailure: the provider refuses every request of this worker.
+        OlderJournal: the journal is an older copy: what was committed or paid for since is missing from it.
     """
     try:
         with _opened(name, how) as run:
@@ -145,19 +149,19 @@ async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None 
         _fail(name, how, told, str(error))
     except MakerError as error:
         _fail(name, how, told, str(error))
-    except Exception as error:  # noqa: BLE001  in the task of a user's own: the others go on
+    except Exception as error:  # noqa: BLE001  a fault in the user's own task: the other runs go on
         _fail(name, how, told, f"It ended with {type(error).__name__}.")
 
 
 def _is_gone(name: str, how: Driving) -> bool:
-    """Return whether somebody has deleted the run: that is not a fault of this machine, and the others go on."""
+    """Say whether somebody has deleted the run. Then this machine is not at fault, and the other runs go on."""
     with suppress(OutOfReach), closing(Connection(how.address)) as connection:
         return not Remote(name, connection).is_there()
     return False
 
 
 def _fail(name: str, how: Driving, told: Told, why: str) -> None:
-    """Keep that no worker can go on with a run, or they would take it again and again."""
+    """Set the state of a run to "failed", so that workers do not take it again and again."""
     told.warn(f"{name}: {why}")
     said = Said(epoch=0, pid=os.getpid(), state="failed", why=why)
     with suppress(OutOfReach), closing(Connection(how.address)) as connection:
@@ -165,7 +169,13 @@ def _fail(name: str, how: Driving, told: Told, why: str) -> None:
 
 
 def _opened(name: str, how: Driving) -> Run:
-    """Return the run of this name, opened, with its task."""
+    """Open the run of this name, with its task.
+
+    Raises:
+        UsageError: there is no such run, or this machine lacks a file or the code of its task.
+        OlderJournal: the journal is an older copy: what was committed or paid for since is missing from it.
+        OutOfReach: the database cannot be reached.
+    """
     home = Remote(name, Connection(how.address), lease=how.lease)
     task = None
     try:

@@ -1,11 +1,12 @@
 """The gate of a worker of a fleet: the workers keep to one rate together, and wait together.
 
-A thread takes slots for those who wait at the gate (`journal/postgres/rate.py`), so that no event loop waits for the database.
-Each caller has a slot of its own and sleeps until then: nobody wakes for nothing. Who wakes too late gives its slot up, and
-takes another.
+Each caller gets a slot, which is the time at which it may make its request. It sleeps until then. A caller that wakes
+too late takes a new slot. A thread takes the slots from the database (`journal/postgres/rate.py`), so no event loop
+waits for the database.
 
-The gate of each worker judges what a provider says as any gate does (`models/gate.py`). What it learns, it tells the others
-through the database, and hears there what they have learnt. Where the database cannot be reached, all wait.
+Each gate judges what the provider says in the same way as the gate of a single run (`models/gate.py`). It writes what
+it has learnt into the database, and reads there what the other gates have learnt. While a gate cannot reach the
+database, its callers wait.
 """
 
 import asyncio
@@ -24,30 +25,38 @@ from maker_graph.journal.postgres.rate import AHEAD, LATE, LEAD, Lease, Rate
 from maker_graph.models.gate import SAY_EVERY, Gate, Pass
 
 _GATHER = 0.05
-"""Seconds between two looks at the database at least: what is wanted meanwhile is asked for at once."""
+"""The least time, in seconds, between two requests to the database. One request takes slots for all who wait."""
 
-_ROOM, _FADING = 1.5, 0.9
-"""Slots are taken so many times as far ahead as it takes to bring one; what that once took fades from look to look."""
+_ROOM = 1.5
+"""A slot is taken this many times as far ahead as a request to the database takes, so that it does not come too late."""
+
+_FADING = 0.9
+"""After a slow request, the time by which slots are taken ahead shrinks by this factor from request to request."""
 
 _LOOK_AGAIN = 1.0
-"""Seconds after which a gate that is shut is looked at again at the latest: it may be opened early."""
+"""The longest time, in seconds, between two looks at a gate that is shut, because another worker may open it early."""
 
 _DRIFT = 0.001
-"""Seconds by which what is known of the clock of the database is less certain after each second."""
+"""How many seconds the measured difference of the two clocks grows less certain with each second."""
 
 
 class Slot(NamedTuple):
-    """When a call may be made: from a moment on, and until another."""
+    """When a request may be made.
+
+    Attributes:
+        at: the earliest time, in seconds of the gate's clock.
+        until: the latest time.
+    """
 
     at: float
     until: float
 
 
 class FleetGate(Gate):
-    """Stands before every request of a worker; the gates of all workers of a fleet keep to its rate together.
+    """A gate for all requests of one worker. The gates of all workers of a fleet keep to its rate together.
 
     Attributes:
-        given_up: slots that were not used in time.
+        given_up: how many slots were not used in time.
     """
 
     def __init__(
@@ -59,17 +68,17 @@ class FleetGate(Gate):
         clock: Callable[[], float] = time.monotonic,
         rng: Random | None = None,
     ) -> None:
-        """Make the gate of a worker; the database is asked when the first caller comes.
+        """Make the gate of a worker. It asks the database only when the first caller comes.
 
         Args:
-            address: of the database of journals.
-            fleet: its name there. A rate that is changed there holds within a second.
-            notice: told in a sentence of long waits, as by any gate.
-            clock: seconds; it never goes back.
-            rng: spreads the waits.
+            address: the address of the database of journals.
+            fleet: the name of the fleet. A change of its rate in the database takes effect within a second.
+            notice: see `Gate`.
+            clock: returns the time in seconds, which never goes back.
+            rng: spreads the waits, so that not all callers come back at once.
 
         Raises:
-            UsageError: it is not an address, or the extra `fleet` is missing.
+            UsageError: `address` is not an address, or the extra `fleet` is missing.
         """
         super().__init__(notice=notice, clock=clock, rng=rng)
         self.given_up = 0
@@ -89,7 +98,7 @@ class FleetGate(Gate):
         """Wait until a request may be made.
 
         Raises:
-            UnusableRun: the fleet is gone.
+            UnusableRun: there is no such fleet any more.
         """
         while True:
             slot = self._slot()
@@ -101,7 +110,7 @@ class FleetGate(Gate):
                 time.sleep(nap)
 
     async def aenter(self) -> Pass:
-        """Wait until a request may be made, as `enter` does; the event loop does other things meanwhile."""
+        """Do what `enter` does, in the running event loop."""
         while True:
             slot = self._slot()
             at = self._free() if slot is None else await asyncio.wrap_future(slot)
@@ -113,7 +122,7 @@ class FleetGate(Gate):
                 await asyncio.sleep(nap)
 
     def tell_others(self, wait: float | None, times: int, what: str, *, down: bool) -> None:
-        """Tell the gates of the other workers how the provider stands."""
+        """Tell the gates of the other workers what this gate has learnt of the provider; see `Gate.tell_others`."""
         until = None if wait is None else self.clock() + wait
 
         def told() -> None:
@@ -130,7 +139,7 @@ class FleetGate(Gate):
             self._begin()
 
     def close(self) -> None:
-        """End its thread, and close its connection; whoever waits at the gate is cancelled."""
+        """End the thread and close the connection. Callers who wait at the gate are cancelled."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -142,7 +151,7 @@ class FleetGate(Gate):
         self._db.close()
 
     def _slot(self) -> "Future[Slot] | None":
-        """Return the slot of a caller, which is there when it was taken; None if none is needed."""
+        """Ask for a slot. Return the future that will hold it, or None if no slot is needed."""
         if self.clock() < self._free_until:
             return None
         slot: Future[Slot] = Future()
@@ -155,21 +164,21 @@ class FleetGate(Gate):
         return Slot(self.clock(), inf)
 
     def _used(self, slot: Slot) -> Pass | float:
-        """Return leave for one request in this slot, or the seconds after which to take another."""
+        """Return a pass for one request in this slot, or the seconds after which to take another slot."""
         if self.clock() > slot.until:
             self.given_up += 1
             return 0.0
         return self.ask()
 
     def _begin(self) -> None:
-        """Wake the thread, or start it; to be called with the lock held."""
+        """Wake the thread, or start it. The caller must hold the lock."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="maker-graph-gate", daemon=True)
             self._thread.start()
         self._wake.notify()
 
     def _serve(self) -> None:
-        """Take slots for those who wait, and tell and hear news, until the gate is closed."""
+        """Take slots for those who wait, and exchange news with the other gates, until this gate is closed."""
         failures, said, pause = 0, -inf, 0.0
         while self._waited(pause):
             try:
@@ -181,12 +190,12 @@ class FleetGate(Gate):
                 if self.clock() >= said + SAY_EVERY:
                     said = self.clock()
                     self._notice(f"{error} Calls wait for it.")
-            except Exception as error:  # noqa: BLE001  whoever waits must hear of it
+            except Exception as error:  # noqa: BLE001  those who wait must get the error
                 pause = _LOOK_AGAIN
                 self._refuse(error)
 
     def _waited(self, pause: float) -> bool:
-        """Wait so long, and until there is something to do; return whether the gate is open for it."""
+        """Wait for `pause` seconds, and then until there is something to do. Return False if the gate was closed."""
         until = self.clock() + pause
         with self._wake:
             while not self._closed and (left := until - self.clock()) > 0:
@@ -196,7 +205,7 @@ class FleetGate(Gate):
             return not self._closed
 
     def _looked(self) -> float:
-        """Tell the news, take slots for all who wait, and return the seconds after which to come back."""
+        """Tell the other gates the news, and take slots for all who wait. Return the seconds until the next call."""
         while self._news:
             told = self._news.popleft()
             try:
@@ -223,7 +232,7 @@ class FleetGate(Gate):
         return max(_GATHER, min(lease.wait, _LOOK_AGAIN))
 
     def _give(self, slot: Slot) -> None:
-        """Give a slot to the first who waits still."""
+        """Give a slot to the first caller who still waits."""
         while self._wanted:
             first = self._wanted.popleft()
             if first.set_running_or_notify_cancel():
@@ -231,13 +240,14 @@ class FleetGate(Gate):
                 return
 
     def _refuse(self, error: Exception) -> None:
+        """Raise an error in all callers who wait."""
         while self._wanted:
             first = self._wanted.popleft()
             if first.set_running_or_notify_cancel():
                 first.set_exception(error)
 
     def _hear(self, lease: Lease) -> None:
-        """Take note of what other workers have learnt."""
+        """Take note of what the other gates have learnt."""
         if lease.shut > 0:
             self.heard(lease.shut, lease.times, lease.why, down=lease.down)
         elif self._was_down and not lease.down:
@@ -245,11 +255,11 @@ class FleetGate(Gate):
         self._was_down = lease.down
 
     def _measure(self) -> None:
-        """Learn how the clock of the database differs from this one; the quicker the answer, the better it is known."""
+        """Measure how far the clock of the database is ahead of this one. The quicker the answer, the better it is known."""
         before = self.clock()
         there = self._rate.clock()
         now = self.clock()
         offset, error = there - (before + now) / 2, (now - before) / 2
         known = self._error + _DRIFT * (now - self._measured)
-        if error <= known or abs(offset - self._offset) > error + known:  # the last: one of the clocks was set
+        if error <= known or abs(offset - self._offset) > error + known:  # the second: a clock was set
             self._offset, self._error, self._measured = offset, error, now

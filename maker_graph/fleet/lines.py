@@ -1,4 +1,4 @@
-"""A file that names runs: JSON Lines, what each is asked for beside what all are."""
+"""A file of runs, as JSON Lines. A line holds the settings of one run that differ from those of all runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +22,11 @@ def _file(text: str) -> Path:
 
 
 class RunLine(BaseModel):
-    """What a run is asked for, by the names of `Run.create`; what is left out is as for all runs.
+    """The settings of one run, named as in `Run.create`. What a line leaves out is the same as for all runs.
 
     Attributes:
-        task: its name.
-        set: options with which the task is made, beside those of all runs of this task.
+        task: the name of the task.
+        set: options of the task. They are added to those of all runs, if it is the task of all runs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -60,7 +60,7 @@ class RunLine(BaseModel):
     on_doubt: Literal["again", "ask"] | None = None
 
     def given(self) -> dict[str, Any]:
-        """Return what stands on the line, but the task."""
+        """Return the settings on the line, without the task and its options."""
         found = {name: getattr(self, name) for name in self.model_fields_set - {"task", "set"}}
         if isinstance(degree := found.get("temperature"), float):
             found["temperature"] = (degree, degree)
@@ -68,7 +68,7 @@ class RunLine(BaseModel):
 
 
 def lines_in(file: Path) -> Iterator[tuple[int, RunLine]]:
-    """Yield each line with its number; empty ones are left out.
+    """Yield the number and the settings of each line that is not empty.
 
     Raises:
         UsageError: the file cannot be read, or a line is wrong; the text says which.
@@ -82,6 +82,6 @@ def lines_in(file: Path) -> Iterator[tuple[int, RunLine]]:
             wrong = error.errors()[0]
             where = f"{wrong['loc'][0]}: " if wrong["loc"] else ""
             raise UsageError(
-                f"Line {number} of {file.name} names no run: {where}{wrong['msg']}.{'' if where else EXAMPLE}"
+                f"Line {number} of {file.name} does not describe a run: {where}{wrong['msg']}.{'' if where else EXAMPLE}"
             ) from None
         yield number, found

@@ -1,8 +1,8 @@
-"""The end of a fleet that was cut from one task: its shards read as one run, with one file of results and one report.
+"""Sealing a fleet that was cut from one task: its shards become one file of results and one report.
 
-Nothing is computed here. The whole is a run like any other, whose journal is that of all shards (`journal/joined.py`), so its
-figures, its results, its certificate and its report come from the code that makes those of a single run. Open items are left
-open, and counted. What people answered later is taken.
+The shards are read as one run, whose journal joins theirs (`journal/joined.py`). So the figures, the results, the
+certificate and the report come from the same code as those of a single run. Open items stay open, and are counted.
+Later answers of people are included.
 """
 
 import json
@@ -40,16 +40,16 @@ from maker_graph.tasks.slices import Slice
 from maker_graph.tasks.slicing import number_of
 
 LISTED = 5
-"""So many shards are named at most where something is wrong with them."""
+"""The most shards that an error names."""
 
 
 class Shard(NamedTuple):
-    """A run that is a shard.
+    """A run of a fleet, to be sealed with the others.
 
     Attributes:
-        name: of the run.
-        settings: what it was asked for.
-        opened: opens its journal, and closes it at the end of the block.
+        name: the name of the run.
+        settings: what the run was asked for.
+        opened: opens the journal of the run, and closes it at the end of the block.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What became of a fleet.
+    """The result of sealing a fleet.
 
     Attributes:
-        summary: the whole in figures, as those of a single run.
-        open: how many items are left open.
-        report: the files of the report, the page first; none if none was asked for.
+        summary: the figures of the whole, as those of a single run.
+        open: how many items are open.
+        report: the files of the report, the page first; empty if no report was asked for.
     """
 
     summary: Summary
@@ -73,29 +73,33 @@ class Sealed:
 
 
 class Whole:
-    """The shards of a task as one run.
+    """All shards of a task, read as one run.
 
     Attributes:
-        run: the run; it can be looked at, and its journal is that of all shards.
-        shards: in the order of their items.
+        task: the whole task.
+        journal: the journals of the shards, joined.
+        run: the whole as a run, to look at.
+        shards: the shards in the order of their items.
     """
 
     def __init__(self, shards: Sequence[Shard], directory: Path, task: LoadedTask | None = None) -> None:
         """Join the shards, which need not be finished.
 
         Args:
-            shards: all of them, in any order.
-            directory: where the report of the whole goes; its name is that of the whole. It need not be there.
-            task: the whole task; None makes it by the name and the options that stand in the settings of the shards, which
-                imports and runs code if it does not ship.
+            shards: all shards, in any order.
+            directory: the directory for the report of the whole. It need not exist. Its name is also the name of the
+                whole.
+            task: the whole task; None makes it from the name and the options in the settings of the shards. This
+                imports and runs code if it is not a task that ships.
 
         Raises:
-            UnusableRun: the shards are not those of one task, some are missing, or the task is no longer what was cut.
+            UnusableRun: the shards are not those of one task, some are missing, or the task has changed since it was
+                cut.
             DamagedRun: the journal of a shard was changed since it was written.
         """
         self.shards = _in_order(shards)
         first = self.shards[0].settings
-        _see_files(self.shards)  # before the task is made of them
+        _see_files(self.shards)  # before the task is made from them
         loaded = load_task(first.task, first.options) if task is None else task
         _see_same_task(self.shards, loaded)
         self.journal = JoinedJournal([(each.name, each.opened) for each in self.shards], _JOINS)
@@ -103,15 +107,15 @@ class Whole:
             update={"version": 4, "id": _id(self.shards), "inputs": loaded.inputs, "slice": None},
         )
         self.task = loaded.task
-        journal = cast("Journal", self.journal)  # it is only read, but for notes, and these it keeps
+        journal = cast("Journal", self.journal)  # it is only read, except for its notes, which it can write
         self._opened = homes.Run(Directory(directory), settings, journal, loaded)
         self.run = Run(self._opened, ExitStack())
 
     def see_finished(self) -> None:
-        """See that all shards are finished: each item is decided, or open.
+        """Make sure that all shards are finished: each item is decided or open.
 
         Raises:
-            UnusableRun: some are not; the text says which, and what to do.
+            UnusableRun: some shards are not finished; the text says which, and what to do.
         """
         of_row = (total_of(self.task) or 0) // max(1, number_of(self.task))
         steps = self.journal.steps
@@ -127,19 +131,19 @@ class Whole:
             )
 
     def see_files(self, options: RunOptions, *, force: bool = False) -> None:
-        """See that the results can be written, and that nothing of the user's is lost by it.
+        """Make sure that the results can be written without the loss of a file of the user's.
 
         Raises:
-            UsageError: they cannot.
+            UsageError: they cannot, or the task has no results to write.
         """
         see_results(self.run.settings, options, self.task, self._own(), force=force)
 
     def write_results(self, options: RunOptions) -> int:
-        """Write the results, and how each item ended, to where the options say; return how many items are open.
+        """Write the results, and how each item ended, into the files of the options. Return how many items are open.
 
         Raises:
-            UsageError: a file is the user's.
-            LimitReached: there is no room, or no access.
+            UsageError: one of the files is the user's own.
+            LimitReached: there is no room on the disk, or no access.
         """
         if not isinstance(self.task, Items) or (options.out is None and options.provenance is None):
             return self.run.open_count()
@@ -163,26 +167,27 @@ def seal(
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Sealed:
-    """Check and replay all shards as one run, and write its results and its report; return its figures.
+    """Check and replay all shards as one run, write its results and its report, and return its figures.
 
-    The results are those of a single run with the same votes, to the letter. Files are there whole or not at all. To seal
-    again changes nothing, unless somebody has answered open items since.
+    The file of results is the one that a single run with the same votes would write. Each file is written whole or not
+    at all. Sealing again changes nothing, unless somebody has answered open items since.
 
     Args:
-        shards: all of them, in any order.
-        directory: where the report goes; its name is that of the whole.
+        shards: all shards, in any order.
+        directory: the directory for the report. Its name is also the name of the whole.
         task: the whole task; see `Whole`.
-        out: where the results are written.
-        provenance: where it is told of each item how it ended: as of a single run, and with its shard.
-        report: whether report.html and its pictures are written; that needs the extra `plan`.
-        force: files of the user's that stand there may be replaced, as they are now.
-        progress: told the step every thousand, while the shards are replayed.
+        out: the file for the results.
+        provenance: the file that says of each item how it ended, and in which shard.
+        report: whether to write report.html and its pictures, which needs the extra `plan`.
+        force: whether files of the user's that are already there may be replaced.
+        progress: called with the step every thousand steps, while the shards are replayed.
 
     Raises:
-        UnusableRun: a shard is not finished, the shards are not those of one task, or the task is no longer what was cut.
-        UsageError: a file cannot be written, or is the user's.
-        DamagedRun: the journal of a shard was changed since it was written; then nothing is written.
-        LimitReached: there is no room, or no access.
+        UnusableRun: a shard is not finished, the shards are not those of one task, or the task has changed since it was
+            cut.
+        UsageError: a file cannot be written, or is the user's own.
+        DamagedRun: the journal of a shard was changed since it was written. Then nothing is written.
+        LimitReached: there is no room on the disk, or no access.
     """
     whole = Whole(shards, directory, task)
     whole.see_finished()
@@ -199,7 +204,7 @@ def seal(
 
 
 class _Provenance(Provenance):
-    """Tells of each item how it ended, with the run that it was decided in and its step there."""
+    """Writes how each item ended, with the shard in which it was decided and its step there."""
 
     def __init__(
         self, path: Path, whole: Settings, options: RunOptions, journal: JoinedJournal, settings: Mapping[str, Settings]
@@ -208,7 +213,7 @@ class _Provenance(Provenance):
         self._journal, self._of_shards = journal, settings
 
     def told(self, number: int, decision: Decision) -> dict[str, Any]:
-        """Return what is told of an item."""
+        """Return the content of the line of an item."""
         name, step = self._journal.shard_of(number)
         return {**super().told(number, decision), "run": self._of_shards[name].id, "shard": name, "step": step}
 
@@ -217,48 +222,58 @@ def _in_order(shards: Sequence[Shard]) -> list[Shard]:
     """Return the shards in the order of their items.
 
     Raises:
-        UnusableRun: they are not the slices of one task, or some are missing.
+        UnusableRun: the runs are not shards of one task, or some shards are missing.
     """
     if not shards:
         raise UnusableRun("There are no shards to seal: name a fleet that was submitted with --shards.")
     if strange := [each.name for each in shards if each.settings.slice is None]:
-        raise UnusableRun(f"{_listed(strange)}: not cut from one task, so there is nothing to put together. Look at each run.")
+        raise UnusableRun(
+            f"{_listed(strange)}: not cut from one task with --shards, so there is nothing to put together. Look at each run "
+            "by its name: maker-graph status RUN."
+        )
     found = sorted(shards, key=lambda each: _slice(each).first)
     wanted = _alike(found[0].settings)
     if other := [each.name for each in found if _alike(each.settings) != wanted]:
-        raise UnusableRun(f"{_listed(other)}: other settings than those of {found[0].name}. Seal shards of one fleet.")
+        raise UnusableRun(
+            f"{_listed(other)}: the settings differ from those of {found[0].name}. Seal the shards of one fleet only."
+        )
     first = 0
     for each in found:
-        if _slice(each).first != first:
-            what = "is missing" if _slice(each).first > first else "is there twice"
+        before = _slice(each).first
+        if before > first:
             raise UnusableRun(
-                f"The shard that begins with item {first + 1:,} {what}, before {each.name}. Seal the whole fleet."
+                f"No shard has the items {first + 1:,} to {before:,}, which come before {each.name}. Seal all shards of the "
+                "fleet."
+            )
+        if before < first:
+            raise UnusableRun(
+                f"Another shard also has item {before + 1:,}, the first of {each.name}. Seal each shard of the fleet once."
             )
         first += _slice(each).rows
     return found
 
 
 def _slice(shard: Shard) -> Slice:
-    assert shard.settings.slice is not None  # noqa: S101  seen when they were put in order
+    assert shard.settings.slice is not None  # noqa: S101  `_in_order` has made sure of it
     return shard.settings.slice
 
 
 def _alike(settings: Settings) -> dict[str, Any]:
-    """Return the settings that all shards share."""
+    """Return the settings that are the same in all shards of a task."""
     inputs = {name: digest for name, digest in settings.inputs.items() if name != FILE or _table_of(settings) is None}
     return {**settings.model_dump(exclude={"id", "slice", "prompt", "inputs"}), "inputs": inputs}
 
 
 def _table_of(settings: Settings) -> Slice | None:
-    """Return the slice of the table that is an input of a shard in the place of the whole table."""
+    """Return the slice of a shard if only these rows of the table are its input, and not the whole table; else None."""
     return of_table(settings.task, settings.slice)
 
 
 def _see_files(shards: Sequence[Shard]) -> None:
-    """See that the files of the task hold what they held when it was cut.
+    """Make sure that the files of the task have not changed since it was cut.
 
     Raises:
-        UnusableRun: one does not; the text says which.
+        UnusableRun: one has changed; the text says which.
     """
     first = shards[0].settings
     see_files(first.task, _alike(first)["inputs"], first.options)
@@ -267,31 +282,34 @@ def _see_files(shards: Sequence[Shard]) -> None:
 
 
 def _see_same_task(shards: Sequence[Shard], whole: LoadedTask) -> None:
-    """See that the whole task is the one that was cut.
+    """Make sure that `whole` is the task that was cut.
 
     Raises:
-        UnusableRun: it is not; the text says what is another.
+        UnusableRun: it is not; the text says what differs.
     """
     first = shards[0].settings
     if whole.slice is not None or (whole.name, whole.options) != (first.task, first.options):
-        raise UnusableRun(f"The shards were cut from {first.task} with other options: name the task that was cut.")
+        raise UnusableRun(
+            f"The shards were cut from {first.task} with other options: give the whole task with the same options."
+        )
     see_declared(first.task, first.inputs, first.options, whole.task, _table_of(first))
     rows, there = sum(_slice(each).rows for each in shards), number_of(whole.task)
     if rows != there:
         raise UnusableRun(
-            f"The task has {there:,} items, and the shards have {rows:,} of them: shards are missing, or its input was "
-            "changed. Seal the whole fleet, and put the input back."
+            f"The task has {there:,} items, and the shards have {rows:,}: shards are missing, or the input of the task was "
+            "changed. Seal all shards of the fleet, with the input that was submitted."
         )
     unchanged(first, whole.task)
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
     more = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _id(shards: Sequence[Shard]) -> str:
-    """Return what stands for the whole in the place of the id of a run: the same each time."""
+    """Return an id for the whole. It is made from the ids of the shards, so it is the same each time."""
     return sha256(json.dumps([each.settings.id for each in shards]).encode()).hexdigest()[:32]
 
 
@@ -311,4 +329,4 @@ def _of_first(found: Sequence[tuple[int, str]]) -> str:
 
 
 _JOINS: Mapping[str, Join] = {COPIES: _copies, "refused": _refused, "options": _of_first, USES: _of_first}
-"""What notes of the shards come to. Their plans, paces and stuck steps are their own."""
+"""Name of a note -> the function that makes the note of the whole. Plans, paces and stuck steps are not joined."""

@@ -1,4 +1,4 @@
-"""The runs of a fleet in a database, as they are sealed."""
+"""Finding the runs of a fleet in a database, to seal them."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,10 +13,12 @@ from maker_graph.run.settings import read_settings
 
 
 def shards_in(address: str, fleet: str) -> list[Shard]:
-    """Return the runs of a fleet, to be sealed.
+    """Return the runs of a fleet in their order, for `seal`.
 
     Raises:
+        UsageError: no fleet can have this name.
         UnusableRun: there is no such fleet.
+        DamagedRun: the settings of a run cannot be read.
         OutOfReach: the database cannot be reached.
     """
     with closing(Connection(address)) as connection:
@@ -24,7 +26,7 @@ def shards_in(address: str, fleet: str) -> list[Shard]:
         there = Fleet(connection, fleet)
         there.found()
         runs = there.settings()
-    read = [(name, read_settings(text, f"What {name} was asked for")) for name, text in runs]
+    read = [(name, read_settings(text, f"The row of the run {name}")) for name, text in runs]
     return [Shard(name, settings, partial(_opened, address, name)) for name, settings in read]
 
 

@@ -1,4 +1,4 @@
-"""How a fleet stands, for who looks on."""
+"""How a fleet stands, for those who watch it."""
 
 from contextlib import closing
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from maker_graph.journal.postgres.fleets import GOES_ON, Fleet, FoundFleet, Stat
 from maker_graph.run.session import Said
 
 SHOWN = 20
-"""Runs that wait for something and are shown."""
+"""The most waiting runs that are shown."""
 
 
 class WaitsFor(TypedDict):
-    """A run that no worker can go on with by itself: its state, and what it said."""
+    """A run that no worker can go on with by itself: its name, its state, and why it waits."""
 
     run: str
     state: str
@@ -22,12 +22,23 @@ class WaitsFor(TypedDict):
 
 
 class FleetSummary(TypedDict):
-    """A fleet in figures: what `maker-graph status --fleet --json` prints.
+    """The figures of a fleet, as `maker-graph status --fleet --json` prints them.
 
-    `states` says how many runs are in each state. `steps` are committed, `total` those of all tasks, None if one does not know.
-    `calls` and `cost_usd` were made and spent by all runs. `purse` is what was taken from their purse, with its limits: a run
-    takes a portion ahead. `workers` were heard within their lease. `waits` are runs that wait for a person, a cure or a higher
-    limit, at most 20 of them.
+    Attributes:
+        fleet: the name of the fleet.
+        runs: how many runs there are.
+        states: state -> how many runs are in it.
+        steps: committed steps of all runs.
+        total: steps of all tasks; None if one task does not know how many it has.
+        samples: replies to all runs.
+        calls: requests of all runs.
+        cost_usd: USD that all runs have spent.
+        purse: what was taken from the purse, and its limits. It may be more than was spent, since runs take a portion
+            ahead.
+        rpm: the most requests per minute of all workers together; None is no limit.
+        shut: until when all workers wait for the provider, and why; None if they do not.
+        workers: the workers that were heard within their lease.
+        waits: the first 20 runs that wait for a person, a repair or a higher limit.
     """
 
     fleet: str
@@ -49,11 +60,11 @@ class Standing(NamedTuple):
     """How a fleet stands at one moment.
 
     Attributes:
-        fleet: its name.
+        fleet: the name of the fleet.
         found: its limits and its purse.
         states: its runs by state.
-        workers: those that were heard of.
-        waiting: runs that no worker can go on with by itself, at most `SHOWN`.
+        workers: its workers, also those that have not been heard for longer than their lease.
+        waiting: the first runs that no worker can go on with by itself, at most `SHOWN`.
     """
 
     fleet: str
@@ -74,7 +85,7 @@ class Standing(NamedTuple):
 
     @property
     def total(self) -> int | None:
-        """Steps of all tasks; None if one of them does not know."""
+        """Steps of all tasks; None if one task does not know how many it has."""
         totals = [each.total for each in self.states]
         return None if None in totals else sum(filter(None, totals))
 
@@ -94,7 +105,7 @@ class Standing(NamedTuple):
         return [each.name for each in self.workers if each.lives]
 
     def summary(self) -> FleetSummary:
-        """Return it in figures."""
+        """Return the figures."""
         found, limits = self.found, self.found.limits
         return FleetSummary(
             fleet=self.fleet,
@@ -122,6 +133,7 @@ def standing(fleet: Fleet) -> Standing:
     """Return how a fleet stands now.
 
     Raises:
+        UsageError: no fleet can have this name.
         UnusableRun: there is no such fleet.
         OutOfReach: the database cannot be reached.
     """
@@ -129,14 +141,24 @@ def standing(fleet: Fleet) -> Standing:
 
 
 def standing_at(address: str, fleet: str) -> Standing:
-    """Return how the fleet of this name stands now, in the database at this address; as `standing` does."""
+    """Return how a fleet stands now; see `standing`.
+
+    Args:
+        address: the address of the database.
+        fleet: the name of the fleet.
+
+    Raises:
+        UsageError: the name or the address cannot be one, or the extra `fleet` is missing.
+        UnusableRun: there is no such fleet.
+        OutOfReach: the database cannot be reached.
+    """
     with closing(Connection(address)) as connection:
         connection.see_tables()
         return standing(Fleet(connection, fleet))
 
 
 def why(waiting: Waiting) -> str:
-    """Return why a run waits, in a sentence."""
+    """Return in a sentence why a run waits; empty if its last session did not say it."""
     said = _said(waiting.said)
     if said is None:
         return ""
@@ -144,6 +166,7 @@ def why(waiting: Waiting) -> str:
 
 
 def _said(text: str | None) -> Said | None:
+    """Return what a session said; None if it said nothing, or if it cannot be read."""
     try:
         return None if text is None else Said.model_validate_json(text)
     except ValueError:
@@ -151,11 +174,14 @@ def _said(text: str | None) -> Said | None:
 
 
 def todo(fleet: str, state: str) -> str:
-    """Return what helps a run that is in this state, as the end of a sentence."""
+    """Return what to do about the runs in this state, as the end of a sentence."""
     match state:
         case "limit":
-            return f"submit {fleet} again with a higher --max-cost or --max-calls, and work on it"
+            return (
+                f"submit {fleet} again with a higher --max-cost or --max-calls, and start maker-graph work {fleet} again. If "
+                "the limit is that of one run, such as --max-minutes, go on with maker-graph resume RUN and a higher one"
+            )
         case "stuck" | "waits":
             return "answer it with maker-graph resume RUN --answer, or in maker-graph watch"
         case _:
-            return f"when that is cured, go on with maker-graph resume RUN, or submit {fleet} again with other limits"
+            return f"mend the cause, and go on with maker-graph resume RUN, or submit {fleet} again with other limits"

@@ -1,7 +1,7 @@
-"""A fleet is submitted: its runs are made in the journal, all of them or none.
+"""Submitting a fleet: its runs are made in the journal, all of them or none.
 
-Submitting the same once more changes nothing. Only what its runs may do together may be another, and what had stopped for want
-of it goes on.
+A fleet that is submitted again with the same settings stays as it is. Only its limits may differ. If they do, they are
+changed, and the runs that had stopped at a limit can go on.
 """
 
 import hashlib
@@ -26,22 +26,22 @@ from maker_graph.run.settings import Settings, settings_of_slice
 from maker_graph.tasks.loading import LoadedTask, cut_task
 
 MOST = 100_000
-"""Runs of a fleet at most: their names have five digits."""
+"""The most runs of a fleet. Their names end with five digits."""
 
 REOPENED = ("limit", "failed")
-"""States of runs that are opened to workers again when their fleet is submitted with other limits."""
+"""The states of runs that workers may take again after their fleet was submitted with other limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run that is to be made.
+    """A run to be made.
 
     Attributes:
-        settings: what it is asked for.
-        options: that a session of it takes.
-        kept: what its task gives it to keep.
-        notes: its other first notes.
-        total: steps of its task, if that is known.
+        settings: what the run is asked for.
+        options: the options of its sessions.
+        kept: the text that its task gives it to keep; None if it gives none.
+        notes: the notes with which it begins, other than its options.
+        total: the number of steps of its task; None if the task does not know it.
     """
 
     settings: Settings
@@ -52,19 +52,20 @@ class NewRun:
 
     @classmethod
     def of(cls, settings: Settings, options: RunOptions, loaded: LoadedTask, notes: Notes) -> Self:
-        """Return a run of this task."""
+        """Return a run of the task `loaded`."""
         task = loaded.task
         return cls(settings, options, task.keep() if isinstance(task, Keeps) else None, notes, total_of(task))
 
 
 class Submission(BaseModel):
-    """What a fleet was asked for, as it is kept with it.
+    """What a fleet was asked for. It is kept with the fleet, to be compared when the fleet is submitted again.
 
     Attributes:
-        form: of this text.
-        runs: how many there are.
-        digest: of what all of them are asked for.
-        whole: of a task that was cut, what a single run of all of it would be asked for, by which one can tell what is another.
+        form: the form in which it is stored.
+        runs: the number of runs.
+        digest: a digest of what all runs are asked for.
+        whole: for a task that was cut, the settings of a single run over all of it. Errors name those of them that
+            differ.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,11 +77,11 @@ class Submission(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Return the submission that was written so.
+        """Return the submission that is written in `text`.
 
         Raises:
             UnusableRun: a newer maker_graph wrote it.
-            DamagedRun: it cannot be read.
+            DamagedRun: it is not a submission.
         """
         try:
             return cls.model_validate_json(text)
@@ -88,17 +89,17 @@ class Submission(BaseModel):
             wrong = error.errors()[0]
             if wrong["loc"] == ("form",):
                 raise UnusableRun("This fleet was submitted by a newer maker_graph: install that version.") from None
-            raise DamagedRun(f"What the fleet was asked for cannot be read ({wrong['msg']}).") from None
+            raise DamagedRun(f"The row of the fleet is damaged: {wrong['msg']}. Submit it under another --fleet.") from None
 
 
 class Submitted(NamedTuple):
-    """What became of a submission.
+    """What a submission has done.
 
     Attributes:
-        made: whether the fleet was not there before.
-        runs: how many it has.
-        limited: whether it has other limits than before.
-        reopened: runs that go on because of that.
+        made: whether the fleet was made; False if it was there already.
+        runs: the number of its runs.
+        limited: whether its limits were changed.
+        reopened: how many runs had stopped, and can go on because of that.
     """
 
     made: bool
@@ -108,14 +109,14 @@ class Submitted(NamedTuple):
 
 
 def shards_of(whole: Settings, options: RunOptions, loaded: LoadedTask, shards: int, notes: Notes) -> Iterator[NewRun]:
-    """Yield a run for each of so many slices of a task, in order; fewer if it has fewer items.
+    """Cut a task into `shards` slices, or fewer if it has fewer items, and yield a run for each, in order.
 
     Args:
-        whole: what a single run of all of it would be asked for.
-        options: that a session of each run takes.
+        whole: the settings of a single run over the whole task.
+        options: the options of the sessions of each run.
         loaded: the task.
-        shards: how many slices.
-        notes: with which each run begins.
+        shards: the number of slices.
+        notes: the notes with which each run begins.
 
     Raises:
         UsageError: the steps of the task depend on each other, or its table was changed meanwhile.
@@ -125,21 +126,22 @@ def shards_of(whole: Settings, options: RunOptions, loaded: LoadedTask, shards: 
 
 
 def submit(address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, whole: Settings | None = None) -> Submitted:
-    """Make a fleet and its runs, `FLEET-00000` and so on; if it is there already, see that it is this one.
+    """Make a fleet and its runs, `FLEET-00000` and so on, in one transaction.
 
-    All of it is one transaction. A fleet that is there gets the limits that are given now, and runs that stopped at a limit, or
-    failed, are opened again if these are others.
+    If the fleet is there already, it must have been asked for the same. It then gets the new limits. If these differ
+    from the old ones, workers may again take the runs that have stopped at a limit, or have failed.
 
     Args:
-        address: of the database.
-        fleet: its name.
-        runs: in order.
-        limits: what they may do together.
-        whole: of a task that was cut, what a single run of all of it would be asked for.
+        address: the address of the database.
+        fleet: the name of the fleet.
+        runs: the runs, in order.
+        limits: what all runs may do together.
+        whole: for a task that was cut, the settings of a single run over all of it.
 
     Raises:
-        UsageError: the name or a limit is none, or there are too many runs, or none.
-        UnusableRun: a fleet of this name was asked for something else.
+        UsageError: the name, a limit or the number of runs is not allowed.
+        UnusableRun: a fleet of this name was asked for something else, or there is a run with one of the names already.
+        DamagedRun: the row of the fleet is damaged.
         OutOfReach: the database cannot be reached.
     """
     see_name(fleet)
@@ -166,40 +168,40 @@ def submit(address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, 
 
 
 def _make(connection: Connection, fleet: str, place: int, run: NewRun) -> None:
-    """Make a run.
+    """Make one run.
 
     Raises:
-        UnusableRun: there is a run of this name that is none of the fleet.
+        UnusableRun: there is a run of this name already.
     """
     name, settings = f"{fleet}-{place:05}", run.settings
     notes = {**run.options.note(), **run.notes}
     more: dict[str, Any] = {"kept": run.kept, "notes": notes, "fleet": fleet, "place": place, "total": run.total}
     if not make_run(connection, name, settings.text(), settings.origin(), **more):
-        raise UnusableRun(f"There is a run {name} already, which is none of a fleet: give another --fleet.")
+        raise UnusableRun(f"There is a run {name} already, which does not belong to this fleet: give another --fleet.")
 
 
 def _digest(runs: Iterable[NewRun]) -> str:
-    """Return a digest of what runs are asked for; their ids are others each time, and say nothing."""
+    """Return a digest of what the runs are asked for. Their ids are left out, because they are new each time."""
     digest = hashlib.sha256()
     for run in runs:
-        asked = [_told(json.loads(run.settings.text())), run.options.model_dump(mode="json"), run.kept]
+        asked = [_without_id(json.loads(run.settings.text())), run.options.model_dump(mode="json"), run.kept]
         digest.update(sorted_json(asked).encode() + b"\n")
     return digest.hexdigest()
 
 
-def _told(settings: dict[str, Any] | None) -> dict[str, Any]:
+def _without_id(settings: dict[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (settings or {}).items() if name != "id"}
 
 
 def _see_same(fleet: str, before: Submission, now: Submission) -> None:
-    """See that a fleet is asked for what it was asked for before.
+    """Make sure that a fleet is asked for the same as before.
 
     Raises:
-        UnusableRun: it is not; the text says what is another, as far as one can tell.
+        UnusableRun: it is not; the text says what differs, as far as that is known.
     """
     if before.digest == now.digest:
         return
-    was, is_now = _told(before.whole), _told(now.whole)
+    was, is_now = _without_id(before.whole), _without_id(now.whole)
     others = [name for name in sorted(was.keys() | is_now.keys()) if was.get(name) != is_now.get(name)]
     what = f" ({', '.join(others)})" if others else f" ({before.runs:,} runs, not {now.runs:,})" * (before.runs != now.runs)
-    raise UnusableRun(f"The fleet {fleet} was submitted with other settings{what}: give them again, or another --fleet.")
+    raise UnusableRun(f"The fleet {fleet} was submitted with other settings{what}: give the same again, or another --fleet.")

@@ -1,4 +1,4 @@
-"""A worker of a fleet: it takes runs that nobody works on, drives each to its end, and sees to those of workers that died."""
+"""A worker of a fleet: it takes runs that nobody works on, also those of dead workers, and works on each to its end."""
 
 import asyncio
 import os
@@ -20,17 +20,16 @@ from maker_graph.journal.postgres.fleets import Fleet
 EngineName = Literal["dbos", "ray"]
 
 AT_ONCE = 4
-"""Runs that a worker drives at once, unless it is told otherwise."""
+"""The default number of runs that a worker drives at once."""
 
 AHEAD = 500
-"""Runs that an engine is given at most before some of them are begun."""
+"""The most open runs that are handed to an engine at a time."""
 
 BEATS = 4
-"""How often a worker is heard within its lease."""
-
+"""How often within its lease a worker says that it lives."""
 
 SOONEST = 0.2
-"""Seconds between two looks at the fleet at least."""
+"""The least time, in seconds, between two looks at the fleet."""
 
 
 async def work(
@@ -41,20 +40,21 @@ async def work(
     stay: bool = False,
     told: Told = NOBODY,
 ) -> Standing:
-    """Work on a fleet until none of its runs can be gone on with; return how it stands then.
+    """Work on a fleet until workers can go on with none of its runs. Return how the fleet stands then.
 
     Args:
-        how: the fleet, and how its runs are gone on with.
-        engine: that keeps a living worker on each run.
-        at_once: runs that this worker drives at once.
-        stay: wait for more when nothing is left.
-        told: who is told of it.
+        how: the fleet, and the settings with which its runs go on.
+        engine: the engine that hands runs to workers.
+        at_once: how many runs are driven at once: by this worker, or with Ray by each actor.
+        stay: whether to wait for more runs when nothing is left to do.
+        told: the functions that are told of it.
 
     Raises:
         UsageError: the extra is missing, or this machine lacks what the runs need.
         UnusableRun: there is no such fleet.
-        ProviderFailure: the provider refuses this worker.
-        OutOfReach: the database cannot be reached when it begins.
+        ProviderFailure: the provider refuses every request of this worker.
+        OlderJournal: the journal of a run is an older copy: what was committed or paid for since is missing from it.
+        OutOfReach: the database cannot be reached when the work begins. Later the worker waits for it.
     """
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:4]}"
     keeps = _engine(engine, how, worker)
@@ -62,7 +62,7 @@ async def work(
         fleet = Fleet(connection, how.fleet)
         connection.see_tables()
         fleet.found()
-        await asyncio.to_thread(import_module, "maker_graph.run.solving")  # LangGraph, for which no run shall wait
+        await asyncio.to_thread(import_module, "maker_graph.run.solving")  # LangGraph: no run shall wait for its import
         found = _Worker(fleet, worker, keeps, driver)
         fleet.beat(worker, how.lease)
         try:
@@ -84,12 +84,16 @@ class _Worker:
         self._away = False
 
     def ended(self, error: MakerError | None) -> None:
-        """Take note that this worker goes on with a run no longer; with an error, it ends."""
+        """Take note that this worker has stopped working on a run. An error ends the worker."""
         self._stopped = self._stopped or error
         self._look_again.set()
 
     async def worked(self, *, stay: bool) -> Standing:
-        """Look after the fleet until nothing of it is left, or this worker is stopped."""
+        """Look after the fleet until nothing is left to do. Return how it stands then.
+
+        Raises:
+            MakerError: an error has ended this worker.
+        """
         while True:
             began = time.monotonic()
             self._look_again.clear()
@@ -113,10 +117,10 @@ class _Worker:
             await asyncio.sleep(SOONEST)  # several runs may end together
 
     def _look(self) -> Standing:
-        """Say that this worker lives, and hand to the engine what nobody works on; return how the fleet stands."""
+        """Say that this worker lives, and hand the engine the runs that nobody works on. Return how the fleet stands."""
         self._fleet.beat(self._name, self._how.lease)
         now = standing(self._fleet)
-        if self._fleet.refilled():  # after the look: when nobody was at work then, all has come back by now
+        if self._fleet.refilled():  # after `now`: runs that were not at work then have given back what they did not use
             now = standing(self._fleet)
         with self._fleet.alone(self._how.lease) as alone:
             if alone:
@@ -128,7 +132,7 @@ def _engine(name: EngineName, how: Driving, worker: str) -> Engine:
     """Return the engine of this name.
 
     Raises:
-        UsageError: its extra is missing.
+        UsageError: the extra of the engine is missing.
     """
     if name == "dbos":
         need_extra("fleet", "The engine DBOS", "dbos")

@@ -94,7 +94,7 @@ def test_a_file_names_runs_of_any_task(cli: Cli, journal: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"k": "x"}', "Line 2 of runs.jsonl names no run: k:"),
+        ('{"k": "x"}', "Line 2 of runs.jsonl does not describe a run: k:"),
         ('{"set": {"discs": 1}}', "Line 2 of runs.jsonl: "),
         ('{"cascade": "none.json"}', "Line 2 of runs.jsonl: "),
     ],

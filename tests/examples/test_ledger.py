@@ -132,7 +132,7 @@ def test_the_texts_of_an_entry_are_shown_as_data_on_one_line(tmp_path: Path) -> 
 @pytest.mark.parametrize("reply", ["private, sum", "nothing", "", "none, purpose", "split"])
 def test_a_reply_that_names_no_rule_that_counts_is_discarded(tmp_path: Path, reply: str) -> None:
     audit = Audit(written(tmp_path, paid("10", "5.00")))
-    with pytest.raises(ValueError, match="no rule that counts"):
+    with pytest.raises(ValueError, match="not a rule that applies here"):
         audit.parse(reply, audit.items[0])
 
 

@@ -562,12 +562,12 @@ def test_it_keeps_the_contract_of_a_task(shop: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "does not hold"),
+        ("", "needs `text` and `asks`"),
         ("questions = []", "no question"),
-        ("[[questions]]\ntext = 'a'", "does not hold"),
+        ("[[questions]]\ntext = 'a'", "needs `text` and `asks`"),
         ("[[questions]]\ntext = 'a'\nasks = 'much'", "must be"),
-        ("[[questions]]\ntext = 'a'\nasks = 'value'\nanswer = 3", "does not hold"),
-        ("[[", "does not hold"),
+        ("[[questions]]\ntext = 'a'\nasks = 'value'\nanswer = 3", "needs `text` and `asks`"),
+        ("[[", "needs `text` and `asks`"),
     ],
 )
 def test_a_file_without_questions_is_refused_in_one_sentence(tmp_path: Path, text: str, why: str) -> None:
@@ -581,7 +581,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no database"):
         Database(tmp_path / "shop.db")
     (tmp_path / "shop.db").write_text("not a database, but a text that is long enough to be looked at")
-    with pytest.raises(UsageError, match="not a database of SQLite"):
+    with pytest.raises(UsageError, match="is not a database of SQLite"):
         Database(tmp_path / "shop.db").schema()
     with pytest.raises(UsageError, match="cannot be queried"):
         Database(tmp_path / "shop.db").run("SELECT 1")

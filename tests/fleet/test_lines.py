@@ -44,7 +44,7 @@ def test_what_stands_on_a_line_is_given_and_nothing_else(tmp_path: Path) -> None
     ],
 )
 def test_a_line_that_is_wrong_is_named(tmp_path: Path, line: str, said: str) -> None:
-    with pytest.raises(UsageError, match=rf"Line 2 of runs\.jsonl names no run: .*{said}"):
+    with pytest.raises(UsageError, match=rf"Line 2 of runs\.jsonl does not describe a run: .*{said}"):
         list(lines_in(written(tmp_path, "{}", line)))
 
 

@@ -177,13 +177,13 @@ def contextmanager_for(place: int) -> AbstractContextManager[Any]:
     ("change", "problem"),
     [
         (lambda _: [], "There are no shards to seal"),
-        (lambda shards: shards[1:], "begins with item 1 is missing, before f-00001"),
-        (lambda shards: [shards[0], shards[2]], "begins with item 15 is missing, before f-00002"),
-        (lambda shards: [*shards, shards[1]], "there twice"),
-        (lambda shards: shards[:2], "The task has 40 items, and the shards have 27 of them: shards are missing"),
+        (lambda shards: shards[1:], "No shard has the items 1 to 14, which come before f-00001"),
+        (lambda shards: [shards[0], shards[2]], "No shard has the items 15 to 27, which come before f-00002"),
+        (lambda shards: [*shards, shards[1]], "Another shard also has item 15, the first of f-00001"),
+        (lambda shards: shards[:2], "The task has 40 items, and the shards have 27: shards are missing"),
         (
             lambda shards: [*shards[:2], other(shards[2], model="sim:perfect")],
-            "f-00002: other settings than those of f-00000",
+            "f-00002: the settings differ from those of f-00000",
         ),
         (lambda shards: [*shards[:2], other(shards[2], slice=None)], "f-00002: not cut from one task"),
     ],

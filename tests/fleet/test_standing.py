@@ -50,5 +50,5 @@ def test_what_a_session_said_is_why_a_run_waits_and_what_cannot_be_read_says_not
         "limit": "submit",
         "stuck": "answer",
         "waits": "answer",
-        "failed": "when",
+        "failed": "mend",
     }

@@ -51,7 +51,7 @@ def test_other_limits_are_taken_and_open_the_runs_that_had_stopped(database: str
 def test_what_else_is_another_is_refused_and_named(database: str, tmp_path: Path) -> None:
     path = table(tmp_path)
     submitted(database, path)
-    with pytest.raises(UnusableRun, match=r"The fleet rows was submitted with other settings \(voting\): give them again"):
+    with pytest.raises(UnusableRun, match=r"The fleet rows was submitted with other settings \(voting\): give the same again"):
         submitted(database, path, k=3)
     with pytest.raises(UnusableRun, match=r"other settings \(3 runs, not 4\)"):
         submitted(database, path, 4)
@@ -65,7 +65,7 @@ def test_what_else_is_another_is_refused_and_named(database: str, tmp_path: Path
 def test_a_fleet_is_made_as_a_whole_or_not_at_all(database: str, tmp_path: Path) -> None:
     with Run.create("rows-00002", Hanoi(disks=3), journal=database, model="sim:perfect", k=1):
         pass
-    with pytest.raises(UnusableRun, match="There is a run rows-00002 already, which is none of a fleet"):
+    with pytest.raises(UnusableRun, match="There is a run rows-00002 already, which does not belong to this fleet"):
         submitted(database, table(tmp_path))
     assert query(database, "SELECT name FROM maker_graph.runs") == [("rows-00002",)]
     assert query(database, "SELECT name FROM maker_graph.fleets") == []

@@ -1,1 +1,1 @@
-"""What keeps a living worker on each open run of a fleet: engines that exist, each behind the same small protocol."""
+"""The engines, which hand the open runs of a fleet to living workers: DBOS and Ray, behind one small protocol."""

@@ -1,10 +1,10 @@
-"""DBOS Transact as the engine: each run is a workflow in a queue of its fleet, in the database of the journal.
+"""DBOS Transact as the engine. Each run is a workflow in the queue of its fleet, in the database of the journal.
 
-DBOS gives an open run to one worker, and takes note of its end; a worker that lost its run to another writes nothing over that.
-The open library does not notice by itself that a worker is dead. `submit` does it: a workflow that a worker has which lives no
-more is queued again, also if that worker died before it had begun.
+DBOS gives an open run to one worker, and records when it has ended. A worker that has lost its run to another one
+cannot overwrite that record. The open-source library does not notice by itself that a worker is dead. So `submit` does:
+it queues the workflows of dead workers again, also those that such a worker had not begun.
 
-Only names stand in DBOS's tables, and none of its records decides what is committed. All workers share the version "1", for
+DBOS's tables hold only names, and nothing in them decides what is committed. All workers use the version "1", because
 DBOS gives no workflow to a worker of another version.
 """
 
@@ -22,16 +22,16 @@ from maker_graph.errors import LimitReached, MakerError, OutOfReach
 from maker_graph.fleet.engines.protocol import Drive, Ended
 
 POLL = 0.25
-"""Seconds between two looks of a worker for a run that is free."""
+"""Seconds between two looks of a worker into the queue."""
 
 LOST = 10.0
-"""Seconds after which a run is queued again that DBOS gave to this worker, and of which it did not hear: a database died."""
+"""Seconds until a run is queued again that DBOS gave to this worker, and that did not arrive because the database died."""
 
 POOL = 4
-"""Connections that DBOS keeps for a worker."""
+"""The number of connections that DBOS keeps for a worker."""
 
 ATTEMPTS = 1_000_000
-"""How often DBOS may begin with a run: as often as workers die on it."""
+"""The most attempts at a run. Each worker that dies during a run costs one, so there is practically no limit."""
 
 _NAME = "maker-graph"
 
@@ -39,10 +39,16 @@ _WORKFLOW = "drive"
 
 
 class DbosEngine:
-    """DBOS, for one worker of one fleet."""
+    """The engine DBOS, for one worker of one fleet."""
 
     def __init__(self, address: str, fleet: str, worker: str) -> None:
-        """Stand for the engine of a worker; nothing is connected yet."""
+        """Keep the names. Nothing is connected yet.
+
+        Args:
+            address: the address of the database.
+            fleet: the name of the fleet.
+            worker: the name of the worker.
+        """
         self._address, self._queue, self._worker = address, f"fleet:{fleet}", worker
         self._client: DBOSClient | None = None
         self._tasks: dict[asyncio.Task[None], str] = {}
@@ -50,10 +56,10 @@ class DbosEngine:
 
     @asynccontextmanager
     async def work(self, drive: Drive, at_once: int, ended: Ended) -> AsyncIterator[None]:
-        """Let this worker drive so many runs at once, until the block ends; DBOS keeps one such number for all workers.
+        """Let this worker drive runs until the block ends; see `Engine.work`. DBOS keeps one `at_once` for all workers.
 
         Raises:
-            OutOfReach: the database cannot be reached when it begins.
+            OutOfReach: the database cannot be reached when the block begins.
             LimitReached: this user may not make or use the tables of DBOS.
         """
         closing = False
@@ -61,15 +67,15 @@ class DbosEngine:
         @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=ATTEMPTS)
         async def driven(run: str) -> None:
             if closing:
-                return  # the journal says that the run is open, and it is queued again
+                return  # the run is still open in the journal, so it is queued again
             task = asyncio.current_task()
-            assert task is not None and DBOS.workflow_id is not None  # noqa: S101, PT018  it runs in a workflow
+            assert task is not None and DBOS.workflow_id is not None  # noqa: S101, PT018  this is a workflow
             self._tasks[task] = DBOS.workflow_id
             try:
                 await drive(run)
                 ended(None)
             except MakerError as error:
-                ended(error)  # as above
+                ended(error)  # DBOS need not know it: the journal says how the run stands
             finally:
                 del self._tasks[task]
 
@@ -110,12 +116,12 @@ class DbosEngine:
         )
 
     def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
-        """Queue runs that are in no workflow, and those again whose worker is none of the living.
+        """Queue the runs that have no workflow, and again the workflows of dead workers; see `Engine.submit`.
 
         Raises:
             OutOfReach: the database cannot be reached.
         """
-        assert self._client is not None  # noqa: S101  within `work`
+        assert self._client is not None  # noqa: S101  it is called within `work`
         with _reached():
             there = self._client.list_workflows(
                 queue_name=self._queue, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
@@ -137,13 +143,19 @@ class DbosEngine:
 
 @contextmanager
 def _reached() -> Iterator[None]:
+    """Turn the errors of DBOS's database into those of maker_graph.
+
+    Raises:
+        OutOfReach: the database cannot be reached.
+        LimitReached: this user may not make or use the tables of DBOS.
+    """
     try:
         yield
     except DBAPIError as error:
         why = str(error.orig).strip().partition("\n")[0]
         if isinstance(error.orig, InsufficientPrivilege):
             raise LimitReached(
-                f"DBOS may not make or use its tables ({why}): allow it with GRANT CREATE ON DATABASE, or start the first "
-                "worker as the owner of the database. Then work on."
+                f"DBOS is not allowed to make or use its tables ({why}): allow it with GRANT CREATE ON DATABASE, or start the "
+                "first worker as the owner of the database. Then start this worker again."
             ) from error
         raise OutOfReach(f"DBOS cannot reach its tables ({why}).") from error

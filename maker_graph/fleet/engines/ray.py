@@ -1,8 +1,8 @@
-"""Ray as the engine: this process hands runs to actors, as many as the cluster has processors.
+"""Ray as the engine. This process hands runs to actors, one for each processor of the cluster.
 
-Ray keeps nothing of it. The process that hands out may be killed, and its actors with it: whoever is started next reads from
-the journal which runs are open. An actor that dies is started again by Ray, and its runs are handed out at once. One that does
-not answer loses them when the journal hears nothing of their owner any more.
+Ray stores nothing about the runs. If this process is killed, its actors die with it. The next one that is started reads
+from the journal which runs are open. If an actor dies, Ray starts it again, and its runs are handed out at once. If an
+actor does not answer, its runs are handed out when their lease is over.
 """
 
 import asyncio
@@ -19,27 +19,26 @@ from maker_graph.fleet.driving import Driver, Driving, Told
 from maker_graph.fleet.engines.protocol import Ended
 
 LETS_GO = 3.0
-"""Seconds that actors have to let go of their runs; an owner that does not is waited for until its lease ends."""
-
+"""Seconds that actors have at the end to let go of their runs. The other runs are free when their lease is over."""
 
 AGAIN = 1.0
-"""Seconds for which an actor that is gone counts as busy: it is being started again."""
+"""Seconds for which an actor that is gone still counts as busy, because Ray is starting it again."""
 
 
 class RayActor:
-    """Goes on with runs on some machine of the cluster. It begins to think of the database when it has a run."""
+    """Goes on with runs on some machine of the cluster. It connects to the database when it gets its first run."""
 
     def __init__(self, how: Driving) -> None:
-        """Stand for the worker of an actor."""
+        """Keep the settings. Nothing is connected yet."""
         self._warned: list[str] = []
         self._driver = Driver(how, self.told())
 
     def told(self) -> Told:
-        """Return who is told of the runs."""
+        """Return the functions that are told of the runs."""
         return Told(warn=self._warned.append)
 
     async def drive(self, run: str) -> tuple[list[str], MakerError | None]:
-        """Go on with a run; return what was warned of, and what ends the worker."""
+        """Go on with a run. Return the warnings, and the error that ends the worker, or None."""
         error: MakerError | None = None
         try:
             await self._driver(run)
@@ -50,16 +49,18 @@ class RayActor:
 
 
 class RayEngine:
-    """Ray, for one process that hands out the runs of one fleet: to the cluster of RAY_ADDRESS, or to this machine alone.
+    """The engine Ray, for one process that hands out the runs of one fleet.
+
+    It uses the cluster that RAY_ADDRESS names, or the processors of this machine if the variable is not set.
 
     Attributes:
-        actor: what is made on the machines of the cluster.
+        actor: the class of the actors.
     """
 
     actor: ClassVar[type[RayActor]] = RayActor
 
     def __init__(self) -> None:
-        """Stand for it; no cluster is connected yet."""
+        """Begin with no runs. No cluster is connected yet."""
         self._free = deque[str]()
         self._busy: dict[str, float] = {}
         self._lease = 0.0
@@ -68,7 +69,7 @@ class RayEngine:
 
     @asynccontextmanager
     async def work(self, drive: Driver, at_once: int, ended: Ended) -> AsyncIterator[None]:
-        """Let each actor drive so many runs at once, until the block ends."""
+        """Let the actors drive runs until the block ends, each `at_once` runs at a time; see `Engine.work`."""
         self._loop, self._lease = asyncio.get_running_loop(), drive.how.lease
         if not ray.is_initialized():
             ray.init(include_dashboard=None, logging_level="error", log_to_driver=False, namespace="maker-graph")
@@ -86,7 +87,7 @@ class RayEngine:
             await asyncio.to_thread(ray.shutdown)
 
     def submit(self, runs: Sequence[str], living: Collection[str]) -> None:  # noqa: ARG002  the journal knows who lives
-        """Hand over runs that nobody has had for a lease."""
+        """Add runs to the free ones, except those that an actor got less than a lease ago; see `Engine.submit`."""
         now = time.monotonic()
         for run in runs:
             if run not in self._free and self._busy.get(run, 0.0) <= now - self._lease:
@@ -95,7 +96,7 @@ class RayEngine:
             self._loop.call_soon_threadsafe(self._news.set)
 
     async def _hand_out(self, actors: Sequence[Any], at_once: int, drive: Driver, ended: Ended) -> None:
-        """Give free runs to actors that have room, for ever."""
+        """Give free runs to the actors that have room, until this task is cancelled."""
         having = Counter[int](dict.fromkeys(range(len(actors)), 0))
         tasks: dict[asyncio.Task[None], Any] = {}
         closing = False
@@ -105,10 +106,10 @@ class RayEngine:
                 warned, error = await answer
             except ray.exceptions.RayError as lost:
                 if not closing:
-                    drive.told.warn(f"{run}: the actor that had it is gone ({type(lost).__name__}). It goes on elsewhere.")
+                    drive.told.warn(f"{run}: its actor is gone ({type(lost).__name__}). Another actor goes on with the run.")
                     self._free.append(run)
                     self._news.set()
-                    await asyncio.sleep(AGAIN)  # meanwhile others are asked first
+                    await asyncio.sleep(AGAIN)  # meanwhile the other actors get runs first
             else:
                 for text in warned:
                     drive.told.warn(text)

@@ -130,7 +130,7 @@ def _result_of(path: Path, stamp: tuple[int, ...], sql: str) -> Result:  # noqa:
             return Result(error="it needs too much memory or time")  # the operating system has ended it
         raise UsageError(f"The database {path} cannot be queried: {error.stderr.decode()[-300:]}") from error
     except UnicodeEncodeError:
-        return Result(error="it is not text")
+        return Result(error="it is no text")
     return Result(**json.loads(done.stdout))
 
 

@@ -143,7 +143,7 @@ class _Times:
                 self._guard.refuse(f"{name} needs a time that is written out: no query may depend on when it runs")
                 raise ValueError
             if not all(each is None or MODIFIER.fullmatch(str(each)) for each in modifiers):
-                self._guard.refuse(f"{name} takes no time zone, and nothing that is not a change to a time")
+                self._guard.refuse(f"{name} takes no time zone, and nothing that is no change to a time")
                 raise ValueError
             marks = ",".join("?" * len(given))
             return self._sqlite.execute(f"SELECT {name}({marks})", given).fetchone()[0]
@@ -186,7 +186,7 @@ def result_of(connection: sqlite3.Connection, sql: str) -> dict[str, Any]:
         sqlite3.Error: the query fails.
     """
     if not QUERY.match(sql):
-        raise ValueError("it is not a SELECT")
+        raise ValueError("it is no SELECT")
     cursor = connection.execute(sql)
     rows, characters = [], 0
     for row in cursor:

@@ -192,23 +192,23 @@ for sql in sys.argv[2:]:
 """
 
 HOSTILE = {
-    "DROP TABLE orders": "not a SELECT",
-    "DELETE FROM orders": "not a SELECT",
-    "INSERT INTO orders VALUES (1)": "not a SELECT",
-    "UPDATE orders SET status = 'open'": "not a SELECT",
+    "DROP TABLE orders": "no SELECT",
+    "DELETE FROM orders": "no SELECT",
+    "INSERT INTO orders VALUES (1)": "no SELECT",
+    "UPDATE orders SET status = 'open'": "no SELECT",
     "WITH x AS (SELECT 1) DELETE FROM orders": "only read",
     "WITH x AS (SELECT 1) INSERT INTO orders SELECT 1, 2, 3, 4, 5": "only read",
-    "ATTACH DATABASE '/tmp/other.db' AS other": "not a SELECT",
-    "VACUUM INTO '/tmp/other.db'": "not a SELECT",
-    "PRAGMA query_only = OFF": "not a SELECT",
-    "PRAGMA hard_heap_limit = 0": "not a SELECT",
-    "EXPLAIN SELECT 1": "not a SELECT",
-    "BEGIN": "not a SELECT",
-    "CREATE TEMP TABLE t AS SELECT 1": "not a SELECT",
+    "ATTACH DATABASE '/tmp/other.db' AS other": "no SELECT",
+    "VACUUM INTO '/tmp/other.db'": "no SELECT",
+    "PRAGMA query_only = OFF": "no SELECT",
+    "PRAGMA hard_heap_limit = 0": "no SELECT",
+    "EXPLAIN SELECT 1": "no SELECT",
+    "BEGIN": "no SELECT",
+    "CREATE TEMP TABLE t AS SELECT 1": "no SELECT",
     "SELECT 1; DROP TABLE orders": "one statement",
     "SELECT 1; SELECT 2": "one statement",
-    "/* hidden */ DROP TABLE orders": "not a SELECT",
-    "-- hidden\nDROP TABLE orders": "not a SELECT",
+    "/* hidden */ DROP TABLE orders": "no SELECT",
+    "-- hidden\nDROP TABLE orders": "no SELECT",
     "SELECT * FROM pragma_table_info('orders')": "only read",
     "SELECT * FROM pragma_database_list": "only read",
     "SELECT sql FROM sqlite_master": "no table sqlite_master",
@@ -258,11 +258,11 @@ HOSTILE = {
     "SELECT CAST(X'ff' AS TEXT)": "UTF-8",
     "SELECT 1 FROM nowhere": "no such table",
     "SELECT total FROM orders": "no such column",
-    "SELEC 1": "not a SELECT",
+    "SELEC 1": "no SELECT",
     "SELECT (": "syntax|incomplete",
-    "": "not a SELECT",
+    "": "no SELECT",
     "SELECT '\x00'": "null character|unrecognized|characters",
-    "I would rather not.": "not a SELECT",
+    "I would rather not.": "no SELECT",
 }
 """Query -> the reason for which it has no result."""
 
@@ -296,7 +296,7 @@ def test_what_a_question_needs_is_allowed(database: Database) -> None:
 
 
 def test_many_comments_before_what_is_no_query_take_no_time(database: Database) -> None:
-    assert "not a SELECT" in str(database.run("/**/" * 900).error)
+    assert "no SELECT" in str(database.run("/**/" * 900).error)
 
 
 def made(path: Path, script: str) -> Path:

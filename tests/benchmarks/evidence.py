@@ -34,8 +34,9 @@ This page is for those who want to check what the project claims. It shows what 
 ## How to read this page
 
 A program writes this page from the result files of the benchmarks (`python -m tests.benchmarks.evidence`). Only the figures of
-the last two sections were copied by hand. The commands run from the top of a checkout, and replace the committed result file.
-To compare, give another file to `--out`.
+the last two sections were copied by hand. The commands run from the top of a checkout. A command with `--out` replaces the
+committed result file: to compare, give it another file. A command named `table` needs only files that are here, and one named
+`draw` needs a model too.
 
 **What counts as evidence about a model.** A section says which model was asked.
 
@@ -131,6 +132,14 @@ def docstring_of(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
 
 
+_VOTES = "tests/data/real_votes"
+
+OF_REAL_VOTES = (
+    f"python tests/benchmarks/real_votes.py gsm8k.jsonl:.95,.98 {_VOTES}/dates.jsonl:.8,.9 {_VOTES}/assertions.jsonl:.8,.9 "
+    f"--temperatures .1={_VOTES}/dates_t0.1.jsonl .7={_VOTES}/dates.jsonl 1={_VOTES}/dates_t1.0.jsonl "
+    "--out tests/benchmarks/results/real_votes.json"
+)
+
 SECTIONS: dict[str, list[Section]] = {
     "Real models": [
         Section(
@@ -147,10 +156,12 @@ SECTIONS: dict[str, list[Section]] = {
             "questions. The answers on maths were recorded by the authors of ConSol (arXiv 2503.17587), and some of their "
             "labels are wrong. They are not part of this project, so that table cannot be made again from this checkout. "
             "The other votes, with what was asked, are in [`tests/data/real_votes`](../tests/data/real_votes/README.md). "
-            "`large.jsonl` and `small.jsonl` in the command stand for files of votes. To measure on votes of your own, "
-            "write them in the form that [planning](planning.md#labelled-steps) shows.",
+            "`gsm8k.jsonl` in the command stands for the votes on maths. Without it, and with another file for `--out`, the "
+            "command makes the other tables again, in about two minutes. To measure on votes of your own, write them in "
+            "the form that [planning](planning.md#labelled-steps) shows.",
             tables.rules,
             headlines.real_votes,
+            command=OF_REAL_VOTES,
             more="planning.md",
         ),
         Section(

@@ -526,7 +526,7 @@ def passing(found: Any) -> Iterable[Table]:
             f"{row['p']:g}",
             f"{row['rho']:g}",
             *(percent(row[way]["wrong"]) for way in ways),
-            f"{max(row[way]['sigma'] for way in ways[1:]):.1f}",
+            f"{max(row[way]['sigma'] for way in ways[1:]):.2f}",
         )
         for row in found["settings"]
     ]

@@ -1,10 +1,11 @@
 """What rules of voting make of votes of real language models, and whether a plan from labels keeps its promise.
 
-    python tests/benchmarks/real_votes.py large.jsonl:.95,.98 small.jsonl:.8,.9 --out tests/benchmarks/results/real_votes.json
+    python tests/benchmarks/real_votes.py FILE:TARGETS ... --temperatures T=FILE ... --out FILE
 
-Each file is of labelled votes (docs/planning.md), with the targets to plan for. For each rule: wrong among the decided (with
-the 95 % interval of a bootstrap over rows), decided, and samples a row, on votes drawn without replacement in random order,
-many times.
+A file has labelled votes (docs/planning.md), and the targets to plan for follow it, such as dates.jsonl:.8,.9. A picture is
+written beside the JSON file. `--temperatures` compares the same rows at several temperatures. For each rule: wrong among the
+decided (with the 95 % interval of a bootstrap over rows), decided, and samples a row, on votes drawn without replacement in
+random order, many times.
 
 The rivals are written from their papers. All of them decide every row, but for agreement. A red flag costs a sample and is no
 vote.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run, tell_if_long
-from maker_graph.cli.output import facts, say, show
+from maker_graph.cli.output import counted, facts, say, show
 from maker_graph.extras import need_plan_extra
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ SHOWN = 5
 
 DOUBTFUL = 1e-6
 """A step that is wrong with a smaller chance gets no line."""
+
+NOTHING = 1e-9
+"""An estimate below this is shown as 0: it is a fit that has come as near to 0 as it can."""
 
 
 @app.command(
@@ -82,7 +85,8 @@ def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
         low, high = part.chance.low, part.chance.high
         none_wrong = f"; none is wrong: {part.chance.value:.4f} (95 %: {low:.4f} to {high:.4f})" if part.k > 1 else ""
         yield f"Part {name}", f"{part.covered:,} steps by a lead of {part.k}, {part.contested:,} contested{none_wrong}"
-    yield "Contested", f"{certificate.contested:,} steps ({certificate.contested / steps:.2%})"
+    contested = f"{counted(certificate.contested, 'step')} ({certificate.contested / steps:.2%})"
+    yield "Contested", f"{contested}, on which votes disagreed"
     for name, estimate in (("Wrong samples", certificate.error), ("Correlation", certificate.rho)):
         if estimate is not None:
             yield name, _with_interval(estimate)
@@ -93,4 +97,5 @@ def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
 
 
 def _with_interval(estimate: "Estimate") -> str:
-    return f"{estimate.value:.4g} (95 %: {estimate.low:.4g} to {estimate.high:.4g})"
+    value, low, high = (0.0 if abs(each) < NOTHING else each for each in (estimate.value, estimate.low, estimate.high))
+    return f"{value:.4g} (95 %: {low:.4g} to {high:.4g})"

@@ -157,7 +157,7 @@ SECTIONS: dict[str, list[Section]] = {
             "labels are wrong. They are not part of this project, so that table cannot be made again from this checkout. "
             "The other votes, with what was asked, are in [`tests/data/real_votes`](../tests/data/real_votes/README.md). "
             "`gsm8k.jsonl` in the command stands for the votes on maths. Without it, and with another file for `--out`, the "
-            "command makes the other tables again, in about two minutes. To measure on votes of your own, write them in "
+            "command makes the other tables again, in a minute or two. To measure on votes of your own, write them in "
             "the form that [planning](planning.md#labelled-steps) shows.",
             tables.rules,
             headlines.real_votes,

@@ -491,6 +491,7 @@ def paper(found: Any) -> Iterable[Table]:
     cells: Rows = [
         (
             row["model"],
+            f"{row['error']:.2%}".replace("%", " %"),
             f"{row['k_min']} ({row['k_min_published']})",
             f"{row['cost_thousand_usd']:g} ({row['cost_published']:g})",
             str(row["k_min_if_correlated_at_.005"] or "none"),
@@ -500,6 +501,7 @@ def paper(found: Any) -> Iterable[Table]:
     ]
     head: tuple[str, ...] = (
         "model",
+        "wrong samples",
         "k (published)",
         "cost in thousand dollars (published)",
         "k if errors are correlated at .005",

@@ -38,6 +38,7 @@ def row_of(row: tuple[Any, ...]) -> dict[str, Any]:
     cost = expected_cost(1 - error, k, STEPS, sample_cost(INPUT, tokens, given, made)) / 1000
     return {
         "model": model,
+        "error": error,
         "k_min": k,
         "k_min_published": k_published,
         "cost_thousand_usd": round(cost, 2),
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write it there, too")
     given = parser.parse_args()
     run = {"k": 3, "p": 1 - 2.26e-4, "independent": correlated.p_full(1 - 2.26e-4, 3, STEPS, rho=0.0)}
-    run |= {f"rho {rho}": correlated.p_full(1 - 2.26e-4, 3, STEPS, rho=rho) for rho in (0.004, 0.005, 0.007)}
+    run |= {f"rho {rho}": correlated.p_full(1 - 2.26e-4, 3, STEPS, rho=rho) for rho in (0.0045, 0.008, 0.013)}
     found = json.dumps({"table": [row_of(row) for row in ROWS], "chance_of_the_million_step_run": run})
     print(found)
     if given.out:

@@ -39,7 +39,7 @@ def go_on(
         UsageError: an option is wrong.
     """
     stopped: MakerError | None = None
-    finished = True
+    finished, began = True, run.step
     if file is not None:
         ahead = how.get("lookahead") or run.options.lookahead
         one = ahead == 1 or (ahead is None and guarded(run.task).given is None)
@@ -56,6 +56,8 @@ def go_on(
     if not whole:  # before the summary, which takes its time for a long run
         kept = "1 step is kept" if run.step == 1 else f"{run.step} steps are kept"
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {kept}.{_todo(run, stopped)}")
+    if whole and began and run.step == began and not (quiet or how.get("retry_open") or how.get("wait")):
+        tell("No step was left to vote on.")
     if whole and ending is not None:
         ending.decided(run)
     left, unwritten = (0, None) if isinstance(stopped, TakenOver) else written_of(run)
@@ -138,8 +140,8 @@ def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None
         def tell(at: MakerOutput) -> None:
             totals, speed = at["totals"], bar.speed
             flagged = sum(totals["flags"].values())
-            counts = ((totals["samples"], "sample"), (flagged, "red flag"), (totals["outvoted"], "outvoted vote"))
-            bar.below = ", ".join(counted(*each) for each in counts)
+            counts = ((totals["samples"], "sample"), (flagged, "red flag"), (totals["outvoted"], "vote"))
+            bar.below = f"{', '.join(counted(*each) for each in counts)} outvoted"
             bar.reach(at["step"], more=f", {speed:,.0f}/s" if speed else "")
 
         yield tell

@@ -114,7 +114,8 @@ class Waiting:
     async def _wait_for_items(self) -> None:
         """Wait until no item is open any more, and take up each answer when it comes."""
         while self._items and (number := count_open(self._run)):
-            self._warn(f"{number:,} open items wait for answers. Give them by: maker-graph watch {self._run.home.command}")
+            command = self._run.home.command
+            self._warn(f"Items that wait for answers: {number:,}. Give them with: maker-graph watch {command}")
             await self._wait(lambda: bool(self._for_items()))
             self.take_items()
 
@@ -127,7 +128,8 @@ class Waiting:
         journal, question = self._run.journal, None
         self._forget_decided()
         if error is not None:
-            self._warn(f"Step {journal.step + 1:,} waits for an answer. Give it by: maker-graph watch {self._run.home.command}")
+            command = self._run.home.command
+            self._warn(f"Step {journal.step + 1:,} waits for an answer. Give it with: maker-graph watch {command}")
             question = None if self._session.at is None else Question.of(error, self._session.at)
         if journal.epoch is not None:
             self._session.say("waits", journal.epoch, question=question)

@@ -121,6 +121,7 @@ class _Walk:
         self._parts: Mapping[str, Any] = task.parts if isinstance(task, PartsTask) else {}
         self._part: Any = self.task  # whose question is tried
         self.trial = trial
+        self._told = set[tuple[str, str]]()
         self._outside = outside
         self._step: int | None = None
         self._unread: Problem | None = None
@@ -285,7 +286,8 @@ class _Walk:
             if isinstance(other, str):
                 continue
             if other.candidate == candidate:
-                self._problem("replies", "a rehearsed wrong reply counts as the same vote as the right one")
+                said = "a rehearsed wrong reply counts as the same vote as the right one"
+                self._problem("replies", said, repr(wrong[:80]))
             elif other.standing == "proved":
                 self._problem("replies", "verify calls a rehearsed wrong reply proved: it must not be conclusive")
         return answer, True
@@ -450,9 +452,11 @@ class _Walk:
         if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.trial.state):
             self._problem("end", "the right answers lead to the end, but goal(state) returns False there")
 
-    def _problem(self, check: str, text: str) -> None:
-        if not any((each.check, each.text) == (check, text) for each in self.trial.problems):
-            self.trial.problems.append(Problem(check, text, self._step))
+    def _problem(self, check: str, text: str, example: str = "") -> None:
+        """Keep a problem, with the first example of it."""
+        if (check, text) not in self._told:
+            self._told.add((check, text))
+            self.trial.problems.append(Problem(check, f"{text}: {example}" if example else text, self._step))
 
 
 class _Raised(NamedTuple):

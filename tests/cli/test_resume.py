@@ -40,7 +40,10 @@ def test_max_steps_ends_with_4_and_holds_over_resumes(cli: Cli) -> None:
     done = cli("run", "hanoi", "--disks", "3", "--model", "sim:perfect", "--run", "r", "--max-steps", "3", "--json")
     assert (done.returncode, result(done)["steps"], "--max-steps" in result(done)["reason"]) == (4, 3, True)
     assert cli("resume", "r").returncode == 4
-    assert result(cli("resume", "r", "--max-steps", "7", "--json"))["steps"] == 7
+    ended = cli("resume", "r", "--max-steps", "7", "--json")
+    assert (result(ended)["steps"], "left to vote on" in ended.stderr) == (7, False)
+    again = cli("resume", "r", "--json")
+    assert (result(again)["steps"], "No step was left to vote on." in again.stderr) == (7, True)
     assert cli("run", "hanoi", "--max-steps", "0").returncode == 2
 
 

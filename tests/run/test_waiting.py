@@ -177,7 +177,7 @@ async def test_answers_that_cannot_be_taken_up_are_waited_past(tmp_path: Path) -
         left.leave(1, "1")
         left.leave(4, "4")
         await work
-        assert len([text for text in told if "open items wait" in text]) == 1
+        assert len([text for text in told if "Items that wait for answers" in text]) == 1
         assert [each.step for each in left.all()] == [999]
 
 

@@ -463,7 +463,7 @@ def test_what_is_rehearsed_by_the_state_gives_the_answers_in_tasks_of_all_forms(
         assert (trial.problems, trial.steps, trial.answers) == ([], 6, "rehearsal")
     Serves.rehearse = lambda _, state: Replies(str(state["n"]), [str(state["n"])])  # type: ignore[method-assign, assignment]  # a slip
     assert [each.text for each in tried(Serves, replies=None).problems] == [
-        "a rehearsed wrong reply counts as the same vote as the right one"
+        "a rehearsed wrong reply counts as the same vote as the right one: '0'"
     ]
     Serves.rehearse = lambda _, state: state["n"]  # type: ignore[method-assign, assignment]  # another
     assert ["must be Replies(right, wrong)" in each.text for each in tried(Serves, replies=None).problems] == [True]

@@ -288,9 +288,10 @@ class Simulator:
             if said is not None:
                 return replies_of(said)
         raise UsageError(
-            "A simulated model answers only what it has rehearsed: the prompts of hanoi and records. "
-            "Use a real model, or give the task a function `rehearse(state)` that returns the right reply and wrong ones "
-            "(maker_graph.simulation.Replies), or an object `rehearsal` (maker_graph.simulation.Rehearsal)."
+            "A simulated model answers only what it has rehearsed: the prompts of hanoi and records, and the questions that "
+            "simulated(profile, answers) is given. This prompt is none of them. Add the question to these answers; or give the "
+            "task a function rehearse(state) that returns Replies(right, wrong), or an object rehearsal (see "
+            "maker_graph.simulation); or use a real model."
         )
 
 

@@ -23,7 +23,7 @@ ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
         (["run", "hanoi", "--model", ""], "names no model"),
         (["run", "hanoi", "--lookahead", "4", "--draft-model", "sim:none"], "There is no simulated model"),
         (["run", "tests.graph.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
-        (["run", "nopackage.here:x"], "No module named"),
+        (["run", "nopackage.here:x"], "There is no module nopackage"),
         (["run", "os:sep"], "cannot be made"),
         (["run", "json:loads"], "json:loads needs s (str): give --s VALUE, or --set s=VALUE"),
         (["run", "json:JSONDecoder"], "not a task"),

@@ -63,7 +63,7 @@ def test_an_option_of_the_command_wins_over_one_of_the_task(cli: Cli, counting: 
         ((TASK, "--upper-end", "3", "--set", "upper_end=4"), "upper_end is given twice"),
         ((TASK, "--upper-end", "3", "--max-costs", "3"), "No such option: --max-costs"),
         (("--upper-end", "3", TASK), "No such option: --upper-end"),
-        (("nowhere:Task", "--upper-end", "3"), "The task 'nowhere:Task' cannot be made"),
+        (("nowhere:Task", "--upper-end", "3"), "There is no module nowhere for the task 'nowhere:Task'"),
         (("hanoi", "--disk", "3"), "--disks"),
     ],
 )

@@ -187,7 +187,7 @@ def test_a_task_of_another_form_is_refused_when_building() -> None:
     for task, problem in (
         (Countdown, "a class: make an instance of it"),
         (Odd(), r"Odd.apply\(state, answer\)"),
-        (3, "has the functions"),
+        (3, "is not a task: a task has start"),
     ):
         with pytest.raises(UsageError, match=problem):
             create_maker(task, model=Scripted(script=counting))  # type: ignore[arg-type]  # the slip

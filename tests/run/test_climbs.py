@@ -153,7 +153,7 @@ def test_a_step_that_waits_for_a_person_asks_no_model_and_needs_no_checkpoint(tm
     with Run.open(tmp_path / "run", task=Down()) as run:
         with pytest.raises(Undecided, match="malformed"):
             run.solve(answer="one")
-        with pytest.raises(Undecided, match="votes are 1, 1") as waits:
+        with pytest.raises(Undecided, match="Votes 1:1") as waits:
             run.solve(answer="1")  # the next contested step
         assert (run.step, waits.value.prompt[0][1]) == (1, "1")
         assert asked["weak"] == 4

@@ -93,7 +93,7 @@ class Decision(Vote):
         standings: "proved", "valid", "unknown" -> votes of which the verifier says so; left out without a verifier. Answers
             that it calls invalid are among the flags.
         status: "decided" or "undecided".
-        reason: why it is undecided, in one sentence; empty if decided.
+        reason: why it is undecided, in one sentence. It is empty if it was decided, unless a person answered: then it says so.
         answer: the answer of the first sample that voted for the winner; None if undecided.
         candidate: the winner, as canonical JSON; None if undecided.
         text: the reply that held this answer; empty if undecided.

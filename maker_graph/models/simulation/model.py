@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from pydantic import ConfigDict
 
+from maker_graph.errors import UsageError
 from maker_graph.models.callbacks import nobody_listens
 from maker_graph.models.simulation.chat import Answers
 from maker_graph.models.simulation.profiles import profile_of
@@ -53,6 +54,17 @@ class SimulatedChatModel(BaseChatModel):
     def learn(self, prompt: Sequence[BaseMessage], make: Callable[[], Replies]) -> None:
         """Remember that `make` returns the replies to `prompt`; see `Simulator.learn`."""
         self.simulator.learn(_seen(prompt), make)
+
+    def bind_tools(self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any) -> Any:  # noqa: ARG002  BaseChatModel's signature
+        """Refuse tools, because a simulated model calls none.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "A simulated model calls no tools, so it cannot be the model of an agent. examples/voted_agent.py has a scripted "
+            "model that can, and needs no key."
+        )
 
     def reason(self, prompt: Sequence[BaseMessage], of: Sequence[BaseMessage]) -> None:
         """Remember that `prompt` asks to reason about the question in the prompt `of`; see `Simulator.reason`."""

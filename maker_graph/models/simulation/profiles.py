@@ -1,8 +1,8 @@
 """Error profiles of simulated models: published figures, and assumptions for what was not published.
 
 The paper (arXiv 2511.09030, Fig. 6b) gives the share of wrong answers and the mean output tokens. Its million-step run (Fig. 8,
-derived) gives 3.2 % flagged, 2.26e-4 wrong per valid vote, and a within-step correlation of .004 to .007. Prices are the list
-prices of October 2025.
+derived) gives 3.2 % flagged, 2.26e-4 wrong per valid vote, and a within-step correlation of .008, or .0045 to .013 (95 %).
+Prices are the list prices of October 2025.
 
 For the other models nothing was published about flags and correlation. 3 % and .005 are assumed. For drafts it is assumed that
 one answer in a hundred is wrong, and one in a thousand for the model of the million-step run.

@@ -37,3 +37,8 @@ async def test_stop_sequences_are_honoured_with_and_without_callbacks() -> None:
     model = simulated("perfect", {"?": ["yes\nand so on", "no"]})
     assert model.invoke("well?", stop=["\n"]).content == (await model.ainvoke("well?", stop=["\n"])).content == "yes"
     assert model.invoke("well?").content == "yes\nand so on"
+
+
+def test_it_takes_no_tools_and_says_so() -> None:
+    with pytest.raises(UsageError, match="cannot be the model of an agent"):
+        MODEL.bind_tools([])

@@ -29,14 +29,14 @@ REAL, TINY, SIMULATED, NONE = "a real model", "the tiny model that ships", "a si
 TOP = """# Evidence
 
 This page is for those who want to check what the project claims. It shows what was measured, and with which command. The
-[overview](#overview) has one sentence for each section.
+[overview](#overview) says in short what each section shows.
 
 ## How to read this page
 
 A program writes this page from the result files of the benchmarks (`python -m tests.benchmarks.evidence`). Only the figures of
 the last two sections were copied by hand. The commands run from the top of a checkout. A command with `--out` replaces the
-committed result file: to compare, give it another file. A command named `table` needs only files that are here, and one named
-`draw` needs a model too.
+committed result file: to compare, give it another file. A command named `draw` needs a model, and writes its samples to a
+file. A command named `table` makes the figures from that file. The samples of the dates are in the checkout already.
 
 **What counts as evidence about a model.** A section says which model was asked.
 
@@ -77,9 +77,9 @@ class Section(NamedTuple):
         title: of the section.
         file: the name of the result file.
         model: which kind of model was asked.
-        measured: what was measured, in sentences without figures of the outcome.
+        measured: what was measured, in sentences without figures of the outcome. An empty line ends a paragraph.
         tables: from the result to its tables.
-        shows: from the result to what it shows, in one sentence.
+        shows: from the result to what it shows, in a sentence or a few.
         benchmark: the module whose docstring has the command; that of the file's name if it is empty.
         more: a page that says more, as a link target beside this page.
         command: if the docstring does not name it.
@@ -110,7 +110,7 @@ class Section(NamedTuple):
         model = f" ({settings})" if name else ""
         head = [
             f"### {self.title}",
-            textwrap.fill(f"{self.measured}{more}", WIDTH),
+            "\n\n".join(textwrap.fill(part, WIDTH) for part in f"{self.measured}{more}".split("\n\n")),
             f"**{self.shows(found)}**",
             f"Model: {self.model}{model}. [All figures](../tests/benchmarks/results/{self.file}.json), from this command:",
             f"```text\n{command}\n```",
@@ -146,19 +146,20 @@ SECTIONS: dict[str, list[Section]] = {
             "Rules of voting, on votes of real models",
             "real_votes",
             REAL,
-            "The questions are grade-school maths (asked of GPT-4o mini), dates in five forms, and assertions of unit "
-            "tests (both asked of Gemma 3 with 270 million weights). Many samples of each question were drawn beforehand. "
-            "Each rule of voting then gets these samples in random order, many times. `single` takes the first vote. "
-            "Adaptive-Consistency, early-stopping, ConSol mSPRT and agreement are rules from the literature, which "
-            "`tests/benchmarks/real_votes.py` names. A *plan by labels* chooses a rule on half of the questions, whose "
-            "right answers it sees, and is measured on the other half. A sample with a red flag counts as a sample. A "
-            "rule that asks for more samples than there are takes all of them. Intervals are from a bootstrap over "
-            "questions. The answers on maths were recorded by the authors of ConSol (arXiv 2503.17587), and some of their "
-            "labels are wrong. They are not part of this project, so that table cannot be made again from this checkout. "
-            "The other votes, with what was asked, are in [`tests/data/real_votes`](../tests/data/real_votes/README.md). "
+            "The questions are grade-school maths (asked of GPT-4o mini), dates in five forms, and assertions of unit tests "
+            "(both asked of Gemma 3 with 270 million weights). Many samples of each question were drawn beforehand. Each "
+            "rule of voting then gets these samples in random order, many times. Intervals are from a bootstrap over "
+            "questions.\n\n"
+            "`single` takes the first vote. Adaptive-Consistency, early-stopping, ConSol mSPRT and agreement are rules from "
+            "the literature, which `tests/benchmarks/real_votes.py` names. A *plan by labels* chooses a rule on half of the "
+            "questions, whose right answers it sees, and is measured on the other half. A sample with a red flag counts as "
+            "a sample. A rule that asks for more samples than there are takes all of them.\n\n"
+            "The answers on maths were recorded by the authors of ConSol (arXiv 2503.17587), and some of their labels are "
+            "wrong. The answers are not part of this project, so that table cannot be made again from this checkout. The "
+            "other votes, with what was asked, are in [`tests/data/real_votes`](../tests/data/real_votes/README.md). "
             "`gsm8k.jsonl` in the command stands for the votes on maths. Without it, and with another file for `--out`, the "
-            "command makes the other tables again, in a minute or two. To measure on votes of your own, write them in "
-            "the form that [planning](planning.md#labelled-steps) shows.",
+            "command makes the other tables again, in a minute or two. To measure on votes of your own, write them in the "
+            "form that [planning](planning.md#labelled-steps) shows.",
             tables.rules,
             headlines.real_votes,
             command=OF_REAL_VOTES,
@@ -268,8 +269,9 @@ SECTIONS: dict[str, list[Section]] = {
             "Prices and addresses",
             "curate",
             SIMULATED,
-            "Records are made of two real tables whose right records are known. Each way is a run of all rows. In the "
-            "second table of each kind, 400 labelled rows choose the rule for the others.",
+            "Records are made of two real data sets, prices and addresses, whose right records are known. For each of them "
+            "there are two tables. In the first one each way is a run of all rows. In the second one 400 labelled rows choose "
+            "the rule, which then votes on the other rows.",
             tables.curated,
             headlines.curate,
             more="curation.md",
@@ -297,9 +299,10 @@ SECTIONS: dict[str, list[Section]] = {
             "Word problems of three steps",
             "word_problems",
             SIMULATED,
-            "Each table is for one kind of mistake: in the arithmetic, in setting up the equation, or half of each, and "
-            "on some steps in all samples (in unison). *Verified* means that a verifier first discards each sample whose "
-            "equation it finds wrong. It sees all mistakes in the arithmetic, and some in the set-up.",
+            "Each table is for other mistakes. In the first they are in the arithmetic, and in the second in setting up the "
+            "equation. In the third, half of them are of each kind, and on some steps all samples make the same mistake (in "
+            "unison). *Verified* means that a verifier first discards each sample whose equation it finds wrong. It sees "
+            "all mistakes in the arithmetic, and some in the set-up.",
             tables.simulated_problems,
             headlines.word_problems,
             more="verifying.md",
@@ -328,10 +331,10 @@ SECTIONS: dict[str, list[Section]] = {
             "A migration of code",
             "migrate",
             SIMULATED,
-            "`%` formatting is rewritten in three packages, one place in the code (*site*) after the other. Each edit is "
-            "run on values of all types that its expressions can have. The check of the rule makes the same comparison. "
-            "So in the rows with the check no edit can count as wrong, and they show only what the check costs. The first "
-            "row is the automatic edits of another tool.",
+            "`%` formatting is rewritten in three packages, one place in the code (*site*) after the other. To see "
+            "whether an edit is right, the old and the new code are compared on values of all types that their expressions "
+            "can have. The task's check makes the same comparison. So in the rows with the check no edit can count as wrong, "
+            "and they show only what the check costs. The first row is the automatic edits of another tool.",
             tables.migrated,
             headlines.migrate,
             more="migration.md",
@@ -363,7 +366,7 @@ SECTIONS: dict[str, list[Section]] = {
             SIMULATED,
             "The table shows how many items are decided a second, in how much memory, and whether more samples were drawn "
             "than needed. *Program* items are answered by a program, and *voted* items by a model that takes no time. Of "
-            "the *stuck* ones, 74 get no reply that can be read. *Rows* take 100 ms a reply.",
+            "the items in the row *stuck*, 74 get no reply that can be read. In the last two rows a reply takes 100 ms.",
             tables.many_items,
             headlines.items,
         ),
@@ -416,8 +419,8 @@ SECTIONS: dict[str, list[Section]] = {
             "Workers that own runs are killed, or paused for some seconds, and Postgres is killed. DBOS and Ray are the "
             "two engines that hand runs to workers; with Ray, the process that does this (the *driver*) is killed too. At "
             "the end the journals are compared, vote by vote, with those of a fleet that nobody harmed, and with what "
-            "each worker had reported before it died. The machine was busy with other work. Takeovers and speed were "
-            "measured at a raised priority.",
+            "each worker had reported before it died. A *lease* is how long a worker may be silent until another one takes "
+            "its runs. The machine was busy with other work. Takeovers and speed were measured at a raised priority.",
             tables.fleet,
             headlines.fleet,
             more="many_machines.md",
@@ -470,7 +473,7 @@ SECTIONS: dict[str, list[Section]] = {
             "What a journal in Postgres takes",
             "capacity",
             NONE,
-            "The decisions of a simulated run are committed one at a time, and many at once. Items are committed many at once.",
+            "The decisions of a simulated run are committed one at a time, and also 100 and 1,000 at once, as items are.",
             tables.capacity,
             headlines.capacity,
             more="many_machines.md",

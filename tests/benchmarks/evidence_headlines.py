@@ -1,30 +1,26 @@
-"""What each result file shows, in one sentence for docs/evidence.md: figures come from the file."""
+"""What each result file shows, in a sentence or a few for docs/evidence.md: figures come from the file."""
 
 from typing import Any
 
 from tests.benchmarks.evidence_tables import percent
 
 
-def _rule(found: Any, file: str, rule: str, whose: str) -> str:
-    row = found["files"][file]["rules"][rule]
-    return f"{percent(row['wrong'])} of the {percent(row['decided'])} that {whose}"
+def _rules(found: Any, file: str, number: str, agreeing: str) -> str:
+    lead, agreed = (found["files"][file]["rules"][rule] for rule in ("ahead by 3", agreeing))
+    return (
+        f"a lead of 3 decides {percent(lead['decided'])} of the questions, {percent(lead['wrong'])} of them wrongly. "
+        f"If {number} samples must agree, {percent(agreed['decided'])} are decided, {percent(agreed['wrong'])} of them wrongly."
+    )
 
 
 def real_votes(found: Any) -> str:
     """Return what the rules show on maths."""
-    maths = "gsm8k_gpt-4o-mini"
-    return (
-        f"On maths a lead of 3 is wrong in {_rule(found, maths, 'ahead by 3', 'it decides')}, "
-        f"and five samples that agree in {_rule(found, maths, 'ahead by 5 within 5', 'they decide')}."
-    )
+    return f"On maths {_rules(found, 'gsm8k_gpt-4o-mini', 'five', 'ahead by 5 within 5')}"
 
 
 def real_votes_home(found: Any) -> str:
     """Return what the rules show on 150 dates."""
-    return (
-        f"On dates a lead of 3 is wrong in {_rule(found, 'dates150', 'ahead by 3', 'it decides')}, "
-        f"and eight samples that agree in {_rule(found, 'dates150', 'ahead by 8 within 8', 'they decide')}."
-    )
+    return f"On dates {_rules(found, 'dates150', 'eight', 'ahead by 8 within 8')}"
 
 
 def real_model(found: Any) -> str:
@@ -52,7 +48,7 @@ def curate_real(found: Any) -> str:
     single, five = rows["single sample"], rows["5 of 5"]
     return (
         f"Single samples are wrong in {single['wrong']} of {single['decided']} decided rows, "
-        f"and five that agree in {five['wrong']} of {five['decided']}."
+        f"and five samples that agree are wrong in {five['wrong']} of {five['decided']}."
     )
 
 
@@ -60,7 +56,7 @@ def emit(found: Any) -> str:
     """Return what two calls did on a real model."""
     one, two = found["real"]["plain"], found["real"]["emit"]
     first, second = (percent(way["right_of_all"]) for way in (one, two))
-    return f"Of all samples of the real model {first} are right in one call, and {second} in two."
+    return f"Of all samples of the real model, {first} are right if a sample is one call, and {second} if it is two."
 
 
 def agents(found: Any) -> str:
@@ -160,7 +156,7 @@ def sql_flow(found: Any) -> str:
 def timeouts(found: Any) -> str:
     """Return whether anything is off in silence."""
     silent = sum("silent" in (row["plan"], row["certificate"]) for row in found["settings"])
-    return f"Of {len(found['settings'])} settings {silent or 'none'} had a statement that was wrong without a warning."
+    return f"A statement was wrong without a warning in {silent} of {len(found['settings'])} settings."
 
 
 def items(found: Any) -> str:
@@ -226,9 +222,9 @@ def limits(found: Any) -> str:
     rate, purse = found["rate"], found["purse"]
     most, allowed = rate["most_in_60_s"]
     return (
-        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made, and {100 * rate['used']:.1f} % of the "
-        f"rate was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} were "
-        "counted."
+        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made. Over the whole time "
+        f"{100 * rate['used']:.1f} % of the rate was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were "
+        f"made and {purse['counted']:,} were counted."
     )
 
 
@@ -261,7 +257,7 @@ def paper(found: Any) -> str:
     rows = [row for row in found["table"] if row["k_min"] is not None]
     same = sum(row["k_min"] == row["k_min_published"] for row in rows)
     off = max(abs(row["off"]) for row in rows)
-    return f"{same} of {len(rows)} published values of k agree with the formulas, and all costs within {percent(off)}."
+    return f"{same} of {len(rows)} published values of k agree with the formulas, and all costs agree within {percent(off)}."
 
 
 def passing(found: Any) -> str:

@@ -345,7 +345,10 @@ def method(found: Any) -> Iterable[Table]:
         (str(row["k"]), f"{row['promised']:.3f}", f"{row['independent']:.3f}", f"{row['outcome']:.2f}")
         for row in found["plans"]
     ]
-    title = "**Does a plan keep its promise?** The share of those runs without an error, without the check of the rules."
+    title = (
+        "**Does a plan keep its promise?** It promises a share of runs without an error. The outcome is that of the rows with "
+        "*no check*."
+    )
     yield Table(("k", "promised, for correlated errors", "promised, for independent errors", "outcome"), cells, title)
 
 

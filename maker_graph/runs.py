@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from maker_graph.run.label_lines import Use
     from maker_graph.run.labelling import Ask, Labelled, Labelling
 
+OPEN_IN_A_ROW = frozenset({20, 200, 2_000, 20_000})
+"""A run warns when so many items in a row, of those that models vote on, are left open: then it may be all in vain."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecidedStep:
@@ -279,7 +282,7 @@ class Run:
 
         loaded = described(task)
         asked = Voting(
-            k=1,  # planned below
+            k=1 if within is None else AheadBy(1, within),  # the lead is planned below
             temperature=temperature,
             max_tokens=max_tokens,
             max_samples=max_samples,
@@ -323,9 +326,8 @@ class Run:
         else:
             votes = planned_votes(loaded, Said(model, k, calibration), asked, target, warn)
             ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
-            voting = votes.voting if within is None else votes.voting.led_by(AheadBy(votes.voting.lead or 1, within))
             estimates = votes.estimates if within is None else None  # the plan is for a vote without a limit
-            settings = new_settings(loaded, votes.model, voting, ladder, parts=votes.parts)
+            settings = new_settings(loaded, votes.model, votes.voting, ladder, parts=votes.parts)
         options = RunOptions.of(
             max_cost=max_cost,
             max_calls=max_calls,
@@ -530,9 +532,17 @@ class Run:
                 session.reached(at, journal.epoch)
                 progress(at)
 
+            in_a_row = 0
+
             def committed(step: Committed) -> None:
-                if step.decision["status"] != "decided":
+                nonlocal in_a_row
+                if step.decision["status"] == "decided":
+                    in_a_row = in_a_row if step.decision["by"] == "program" else 0
+                else:
                     session.left_open(step.after["step"], step.decision)
+                    in_a_row += 1
+                    if in_a_row in OPEN_IN_A_ROW:
+                        warn(f"{in_a_row:,} items in a row are left open. The last one: {step.decision['reason']}")
                 decided(step)
 
             async def once(answer: str | None) -> None:

@@ -131,6 +131,43 @@ def test_k_is_planned_from_what_is_known(tmp_path: Path) -> None:
         assert perfect.settings.k == 1
 
 
+def test_the_temperature_follows_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    for name, more, temperature in (
+        ("lead", {}, (0.0, 0.1)),
+        ("within", {"within": 5}, (0.7, 0.7)),
+        ("own", {"within": 5, "temperature": 0.2}, 0.2),
+    ):
+        settings: dict[str, Any] = {"model": "openai:m", "k": 3, **more}
+        with Run.create(tmp_path / name, Hanoi(disks=3), **settings) as run:
+            assert run.settings.voting.temperature == temperature
+
+
+def test_many_open_items_in_a_row_are_told_with_the_reason(tmp_path: Path) -> None:
+    class Hopeless(Items):
+        def __init__(self) -> None:
+            self.items = list(range(44))
+
+        def given(self, item: int) -> str | None:
+            return "known" if item % 2 else None
+
+        def prompt(self, item: int) -> str:
+            return f"{item}?"
+
+        def parse(self, text: str) -> int:
+            return int(text)
+
+        def rehearse(self, item: int) -> Replies:
+            return Replies(f"no number, {item}", ["none"])
+
+    told: list[str] = []
+    with Run.create(tmp_path / "r", Hopeless(), model="sim:perfect", k=2, max_samples=4, rephrase=False) as run:
+        run.solve(warn=told.append)
+    (said,) = [text for text in told if "in a row" in text]
+    assert said.startswith("20 items in a row are left open. The last one: ")
+    assert "malformed" in said
+
+
 def test_who_watches_is_told(tmp_path: Path) -> None:
     told: list[MakerOutput] = []
     replies: list[str] = []

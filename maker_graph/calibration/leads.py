@@ -4,7 +4,6 @@ The parts of a task share the risk evenly: each is planned for the n-th root of 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -65,8 +64,8 @@ def planned_votes(
     Args:
         loaded: the task.
         said: the models and the leads that the caller named.
-        asked: how the run samples, with "auto" for what is left to the model. Its `k` is not used, and a seed of None is the
-            seed of the model.
+        asked: how the run samples, with "auto" for what is left to the model. Of its `k` only `within` is used, and a seed of
+            None is the seed of the model.
         target: the chance that no step is wrong.
         warn: called with a text about a calibration that does not quite fit.
 
@@ -101,16 +100,16 @@ def planned_votes(
         checks.whole(f"k of {name!r}", k)
         parts[name] = PartSettings(k=k, model=None if models[name] == first else models[name])
     lead = said.k if isinstance(said.k, int) else max((part.k for part in parts.values()), default=K)
-    return Votes(first, _suited(first, replace(asked, k=lead)), parts, None)
+    return Votes(first, _suited(first, asked.led_by(lead)), parts, None)
 
 
 def _of_one_part(loaded: LoadedTask, said: Said, asked: Voting, target: float, warn: Callable[[str], None]) -> Votes:
     model = str(said.model)
-    voting = _suited(model, replace(asked, k=said.k if isinstance(said.k, int) else 1))  # until it is planned
+    voting = _suited(model, asked.led_by(said.k if isinstance(said.k, int) else 1))  # until it is planned
     file = None if said.calibration is None else Path(str(said.calibration))
     estimates = estimates_for(loaded, model, voting, file, warn)
     if said.k == "auto":
-        voting = replace(voting, k=k_for(loaded, estimates, target))
+        voting = voting.led_by(k_for(loaded, estimates, target))
     return Votes(model, voting, {}, estimates)
 
 
@@ -123,7 +122,7 @@ def _planned(  # noqa: PLR0917  of one part, all that a plan stands on
     target: float,
     warn: Callable[[str], None],
 ) -> int:
-    estimates = estimates_for(loaded, model, _suited(model, replace(asked, k=1)), calibration, warn, part=part)
+    estimates = estimates_for(loaded, model, _suited(model, asked.led_by(1)), calibration, warn, part=part)
     total = _steps_of(loaded, part) if calibration is None else read_calibration(calibration)[0].total
     return K if estimates is None or total is None else k_for(loaded, estimates, target, total)
 

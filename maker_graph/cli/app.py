@@ -152,9 +152,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Solve long tasks in small steps, each decided by votes (MAKER, arXiv 2511.09030).",
-    epilog="Exit codes: 0 done; 1 contradicted by the task's rules, goal or truth (of verify also: the run is not over); "
-    "2 wrong usage; 3 a step is undecided, or steps are left open; 4 a limit is reached; 5 the provider or a part of the task "
+    help="Solve long tasks in small steps. At each step a language model is asked several times, and the replies vote "
+    "(MAKER, arXiv 2511.09030).",
+    epilog="To begin, without a key and without cost:\n\n  maker-graph run hanoi --run first\n\n  maker-graph status first\n\n"
+    "Words: A run is the work on one task, kept in the directory runs/NAME or in a database; its journal is the record of all "
+    "decided steps. A sample is one reply of the model. A red flag discards a sample that is cut off, malformed or against the "
+    "rules; any other sample is a vote for its answer. An answer wins when it is k votes ahead of every other; k is the lead. "
+    "A step that no answer wins is undecided: contested if votes disagree, stuck otherwise. An item is a step that depends on "
+    "no other; an undecided item is left open for a person. A rung is one way to vote (model, rule, prompt) among several that "
+    "are tried in turn. A fleet is many runs in one database, on which several machines work.\n\n"
+    "Exit codes: 0 done; 1 the result is wrong by the task's rules, goal or truth (from verify also: the run is not over); "
+    "2 wrong usage; 3 a step is undecided, or items are left open; 4 a limit is reached; 5 the provider or a part of the task "
     "failed, or the journal is out of reach; 6 the run is damaged; 70 a crash; 130 interrupted, or another process took the "
     "run over. After 3, 4, 5, 70 and 130 the run can be resumed.",
 )

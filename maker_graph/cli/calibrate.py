@@ -111,7 +111,7 @@ def calibrate_command(
         int | None,
         typer.Option(
             help="A number that decides which steps are drawn, and which samples tiny and simulated models give. Default: 1 "
-            "for these models."
+            "for these models; others are sent no seed."
         ),
     ] = None,
     max_cost: Annotated[

@@ -45,8 +45,8 @@ LabelsFile = Annotated[
     typer.Option(
         "--labels",
         metavar="FILE",
-        help="The file of the labels: a new one, or an earlier one to go on with. Default: labels.jsonl or audit.jsonl of "
-        "the run, or labels-TASK.jsonl here.",
+        help="The file of the labels: a new one, or an earlier one to go on with. Default: a file in the directory of the "
+        "run, or labels-TASK.jsonl here.",
     ),
 ]
 
@@ -84,7 +84,7 @@ def label_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Without a run, give --task."
+            metavar="RUN", help="The run: its name under runs/ or in --journal, or its directory. Without a run, give --task."
         ),
     ] = None,
     task: Annotated[

@@ -40,8 +40,8 @@ TaskName = Annotated[
     typer.Argument(
         metavar="TASK",
         help="The task: hanoi (a puzzle), records or curate (rows of a table), decompose (a problem in parts), migrate "
-        "(edits of Python code), word-problems, or your own as package.module:Name. TASK --help shows the task's own "
-        "options too.",
+        "(edits of Python code), word-problems (arithmetic), or your own as package.module:Name. maker-graph run TASK "
+        "--help shows the options of that task too.",
     ),
 ]
 
@@ -65,8 +65,8 @@ Sets = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="An option of the task; --NAME VALUE after TASK means the same. Lists and objects are written as JSON. Repeat "
-        "--set for each option.",
+        help="An option of the task, which may also be written --NAME VALUE after TASK. Lists and objects are written as "
+        "JSON. Repeat --set for each option.",
     ),
 ]
 
@@ -88,8 +88,8 @@ Lead = Annotated[
     typer.Option(
         metavar="N|auto",
         help="The lead that decides: an answer wins when it is N votes ahead of every other. auto is the least N that "
-        "reaches --target if it is known how often the model is wrong (a simulated model, or --calibration), and 3 "
-        "otherwise. If models vote on several parts of the task: PART=N,PART=N.",
+        "reaches --target if it is known how often the model is wrong, such as from --calibration, and 3 otherwise. If "
+        "models vote on several parts of the task: PART=N,PART=N.",
     ),
 ]
 
@@ -324,7 +324,7 @@ Batch = Annotated[
     typer.Option(
         "--batch",
         help="Ask for all samples that are drawn at the same time in one request, so that the prompt is billed once. Only "
-        "for OpenAI and servers with its API, and not together with --seed.",
+        "for OpenAI and servers with its API, and for runs without a seed.",
     ),
 ]
 
@@ -386,9 +386,9 @@ TraceOption = Annotated[
     Trace | None,
     typer.Option(
         "--trace",
-        help="What is sent to LangSmith: off is nothing, contested is only steps with votes that disagree or red flags, all "
-        "is every step. Default: off. If the environment variable LANGSMITH_TRACING is true: all of a task of up to 2,000 "
-        "steps; of a longer one its beginning, its end and what contested sends.",
+        help="What is sent to LangSmith: off: nothing; contested: only steps on which votes disagreed or replies were "
+        "discarded; all: every step. Default: off. If the environment variable LANGSMITH_TRACING is true: all of a task of "
+        "up to 2,000 steps; of a longer one its beginning, its end and what contested sends.",
     ),
 ]
 

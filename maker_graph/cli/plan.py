@@ -60,7 +60,7 @@ def plan_command(
         float | None,
         typer.Option(
             help="How alike the errors of two samples of one step are (their correlation): 0 if they are independent, 1 if "
-            "both are always wrong together."
+            "both samples are always right or both wrong. Default: not known."
         ),
     ] = None,
     rival: Annotated[

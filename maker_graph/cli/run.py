@@ -140,6 +140,8 @@ def run_command(
 
     if task in {"records", "curate"} and out is None:
         raise UsageError(f"{task} needs --input FILE and --out FILE.")
+    for option, file in (("examples", examples), ("labelled", labelled)):
+        _see_taken(task, option, file)
     if examples is not None:
         sets, variants = [*(sets or ()), f"examples={examples}"], variants or labelled is None
     if labelled is not None:
@@ -284,6 +286,20 @@ def _session_of(given: Mapping[str, Any]) -> "Solving":
         probe=given["probe"],
         wait=given["wait"],
     )
+
+
+def _see_taken(task: str, option: str, file: Path | None) -> None:
+    """Make sure that a task that ships takes `option`, if a `file` is given to it.
+
+    Raises:
+        UsageError: it does not.
+    """
+    from maker_graph.tasks.loading import SHIPPED, options_of
+
+    if file is None or task not in SHIPPED or option in options_of(task):
+        return
+    takes = ", ".join(name for name in SHIPPED if option in options_of(name))
+    raise UsageError(f"--{option} is for {takes}. {task} does not take it: leave it out.")
 
 
 def _take_answers(run: "Run", file: Path) -> None:

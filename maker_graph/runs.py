@@ -50,6 +50,7 @@ from maker_graph.run.traces import Trace
 from maker_graph.run.votings import NO_LADDER, LadderSettings
 from maker_graph.statistics.audit import CONFIDENCE
 from maker_graph.statistics.forecast import TARGET
+from maker_graph.statistics.race import check_target
 from maker_graph.tasks.loading import LoadedTask, described
 
 if TYPE_CHECKING:
@@ -280,6 +281,7 @@ class Run:
         """
         from maker_graph.calibration.leads import Said, planned_votes
 
+        check_target(target)
         loaded = described(task)
         asked = Voting(
             k=1 if within is None else AheadBy(1, within),  # the lead is planned below

@@ -82,11 +82,13 @@ class _Lines:
             for line in lines:
                 found._take(line)
         except ValidationError as error:
-            raise UsageError(f"{path} is not a calibration, or is damaged ({error.errors()[0]['msg']}).") from None
+            raise UsageError(
+                f"{path} is not a calibration, or is damaged ({error.errors()[0]['msg']}): give another file."
+            ) from None
         except UsageError:
             raise
         except (ValueError, LookupError, TypeError):
-            raise UsageError(f"{path} is not a calibration.") from None
+            raise UsageError(f"{path} is not a calibration, which maker-graph calibrate writes: give another file.") from None
         return found
 
     def _take(self, line: str) -> None:
@@ -252,7 +254,9 @@ def open_calibration(
         before = lines.request.model_copy(update={"calibration": request.calibration})
         if before != request:
             differ = [name for name in CalibrationRequest.model_fields if getattr(before, name) != getattr(request, name)]
-            raise UsageError(f"{path} holds a calibration with another {', '.join(differ)}: call it as before, or {elsewhere}.")
+            raise UsageError(
+                f"{path} holds a calibration with other values of {', '.join(differ)}: give those of before, or {elsewhere}."
+            )
         if file is None and any(model not in lines.results for model in request.models):
             raise UsageError(f"{path} cannot be written, and is not finished: give access, or {elsewhere}.")
         end = content.rfind(b"\n") + 1

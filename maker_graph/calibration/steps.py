@@ -76,7 +76,10 @@ def calibratable_steps(task: AnyTask, part: str = "", *, truth: bool) -> tuple[i
         raise UsageError("The task has no total(): give it one. A calibration draws steps at random, and needs their number.")
     asked = inside.voted_parts[part] if part else inside
     if truth and not isinstance(asked, Known):
-        raise UsageError("The task has no truth(state), so right and wrong cannot be told: use --no-truth, or give it one.")
+        raise UsageError(
+            "The task does not know the right answers (it has no truth(state)): give --no-truth, or --labelled with a file "
+            "that maker-graph label wrote, or give the task a truth(state)."
+        )
     if not isinstance(inside, Located | Known) or (part and not isinstance(inside, Located)):
         raise UsageError("The task has no state_at(step), so its steps cannot be drawn at random: give it one.")
     if not part and inside.given is None:

@@ -124,10 +124,35 @@ def _misused(error: Any) -> Ending:
     """Return the ending of a command line that Typer refuses, for an unknown option or a value that is not a number."""
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text, which has been shown
         return Ending(EXIT_CODES[UsageError], "There is no command.")
-    reason = " ".join(str(error.format_message()).split())
+    reason = _kept(error) or _plainly(" ".join(str(error.format_message()).split()))
     path = getattr(getattr(error, "ctx", None), "command_path", "maker-graph")
     tell(f"Error: {reason} (See: {path} --help)")
     return Ending(EXIT_CODES[UsageError], reason)
+
+
+_PLAIN = {
+    "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "it must be a number",
+    "Input should be greater than or equal to": "it must be at least",
+    "Input should be less than or equal to": "it must be at most",
+    "Value error, ": "",
+}
+"""What Typer says of a value -> what is said to a user."""
+
+
+def _plainly(reason: str) -> str:
+    for said, plain in _PLAIN.items():
+        reason = reason.replace(said, plain)
+    return reason
+
+
+def _kept(error: Any) -> str | None:
+    """Return what is said if an option that `resume` refuses is one of `run`; None if it is something else."""
+    context, name = getattr(error, "ctx", None), getattr(error, "option_name", None)
+    if context is None or context.info_name != "resume" or name in {None, "--run"}:
+        return None
+    known = [word for each in context.parent.command.commands["run"].params for word in (*each.opts, *each.secondary_opts)]
+    return f"A run keeps what {name} said when it began: leave it out, or start a new run." if name in known else None
 
 
 def _crashed(error: BaseException) -> Ending:
@@ -152,9 +177,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Solve long tasks in small steps, each decided by votes (MAKER, arXiv 2511.09030).",
-    epilog="Exit codes: 0 done; 1 contradicted by the task's rules, goal or truth (of verify also: the run is not over); "
-    "2 wrong usage; 3 a step is undecided, or steps are left open; 4 a limit is reached; 5 the provider or a part of the task "
+    help="Solve long tasks in small steps. At each step a language model is asked several times, and the replies vote "
+    "(MAKER, arXiv 2511.09030).",
+    epilog="To begin, without a key and without cost:\n\n  maker-graph run hanoi --run first\n\n  maker-graph status first\n\n"
+    "Words: A run is the work on one task, kept in the directory runs/NAME or in a database; its journal is the record of "
+    "all decided steps. A sample is one reply of the model. A red flag discards a sample, such as one that is cut off, "
+    "malformed or against the rules; any other sample is a vote for its answer. An answer wins when it is k votes ahead of "
+    "every other; k is the lead. A step that no answer wins is undecided: contested if no answer can win any more, stuck if "
+    "the vote ended for another reason, such as too many red flags. An item is a step that depends on no other; an undecided "
+    "item is left open for a person. A rung is one way to vote (model, rule, prompt) among several that are tried in turn. A "
+    "fleet is many runs in one database, on which several machines work.\n\n"
+    "Exit codes: 0 done; 1 the result is wrong by the task's rules, goal or truth (from verify also: the run is not over); "
+    "2 wrong usage; 3 a step is undecided, or items are left open; 4 a limit is reached; 5 the provider or a part of the task "
     "failed, or the journal is out of reach; 6 the run is damaged; 70 a crash; 130 interrupted, or another process took the "
     "run over. After 3, 4, 5, 70 and 130 the run can be resumed.",
 )

@@ -30,7 +30,8 @@ SAMPLES_AT_EACH = 8
 @app.command(
     "calibrate",
     cls=TaskCommand,
-    epilog="Examples:\n\n  maker-graph calibrate hanoi --disks 10 --model sim:gpt-4.1-mini --out mini.jsonl\n\n"
+    epilog="Examples:\n\n"
+    "  maker-graph calibrate hanoi --disks 10 --model sim:gpt-4.1-mini --out mini.jsonl   # no key, no cost\n\n"
     "  maker-graph calibrate hanoi --disks 20 --model openai:gpt-4.1-mini --model openai:gpt-4.1-nano --max-cost 5\n\n"
     "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --no-truth --samples 5\n\n"
     "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --labelled labels.jsonl "
@@ -40,38 +41,49 @@ def calibrate_command(
     task: opt.TaskName,
     model: Annotated[
         list[str],
-        typer.Option(help="The model: provider:model, sim:PROFILE, or tiny. Repeat --model to compare several."),
+        typer.Option(
+            help="The model that is measured: PROVIDER:MODEL, sim:PROFILE (simulated) or tiny. Repeat --model to compare "
+            "several."
+        ),
     ],
-    steps: Annotated[int, typer.Option(help="How many random steps are asked; all, if the task has no more.", min=1)] = 1000,
+    steps: Annotated[
+        int, typer.Option(help="How many random steps the model is asked; all, if the task has no more.", min=1)
+    ] = 1000,
     samples: Annotated[
         int | None,
         typer.Option(
-            help="How many samples of each step are drawn. Two show how errors are correlated, more show it better. "
-            "Default: 2; with --temperatures 8."
+            help="How many samples (replies) of each step are drawn, at least 2. More show better whether the errors at one "
+            "step are alike. Default: 2; with --temperatures 8."
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the samples are kept. Default: calibration-TASK.jsonl.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The file that keeps the samples. The same command goes on with it. Default: calibration-TASK.jsonl.",
+        ),
     ] = None,
     disks: opt.Disks = None,
     source: opt.Source = None,
     sets: opt.Sets = None,
     part: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The part of the task that is asked, if models vote on several.")
+        str | None, typer.Option(metavar="NAME", help="Which part of the task is asked, if models vote on several.")
     ] = None,
     temperature: opt.TemperatureOption = "auto",
     temperatures: Annotated[
         str | None,
         typer.Option(
             metavar="T,T,...",
-            help="Ask the same steps at each of these temperatures, and compare them. Each has a file of its own. Three or "
-            "more numbers in --temperature mean the same.",
+            help="Ask the same steps at each of these temperatures, such as 0,.4,.7, and compare them. Each has a file of "
+            "its own. Three or more numbers in --temperature mean the same.",
         ),
     ] = None,
     labelled: Annotated[
         Path | None,
         typer.Option(
-            metavar="LABELS", help="Ask the steps of a file of maker-graph label, and compare the samples with its labels."
+            metavar="LABELS",
+            help="Ask the steps that are in a file of maker-graph label, and compare the samples with its labels. --steps "
+            "is not used then.",
         ),
     ] = None,
     max_tokens: opt.MaxTokens = None,
@@ -79,7 +91,9 @@ def calibrate_command(
     variants: Annotated[
         bool,
         typer.Option(
-            "--variants", help="Ask each sample one of the task's equivalent questions, and show how alike the errors are."
+            "--variants",
+            help="Ask each sample one of several forms of the same question, and show how alike the errors are within a "
+            "form and between forms. The task must have such forms.",
         ),
     ] = False,
     stop: opt.StopAt = None,
@@ -87,16 +101,25 @@ def calibrate_command(
     emit: opt.EmitBy = None,
     truth: Annotated[
         bool,
-        typer.Option("--truth/--no-truth", help="Compare the samples with the right answers, or only with each other."),
+        typer.Option(
+            "--truth/--no-truth",
+            help="Compare the samples with the right answers that the task knows, or only with each other.",
+        ),
     ] = True,
     target: opt.Target = TARGET,
     seed: Annotated[
         int | None,
-        typer.Option(help="The seed of the draw of the steps, and of the samples of models that ship or are simulated."),
+        typer.Option(
+            help="A number that decides which steps are drawn, and which samples tiny and simulated models give. Default: 1 "
+            "for these models; others are sent no seed."
+        ),
     ] = None,
     max_cost: Annotated[
         float | None,
-        typer.Option(help="Stop before more USD than this are spent, by all commands on the same file together.", min=0),
+        typer.Option(
+            help="Stop before more USD than this are spent by all commands on the same --out together. Default: no limit.",
+            min=0,
+        ),
     ] = None,
     max_calls: Annotated[
         int | None,
@@ -116,7 +139,10 @@ def calibrate_command(
     quiet: opt.Quiet = False,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
+    """Measure how often a model is wrong on random steps of a task, how alike its errors are, and what a sample costs.
+
+    maker-graph plan and --calibration of maker-graph run use the file that this command writes.
+    """
     from maker_graph.calibration.lines import CalibrationRequest
     from maker_graph.calibration.steps import calibratable_steps, part_named, see_varies
     from maker_graph.cli.calibrating import Measuring, at_temperature, measured, show_measured

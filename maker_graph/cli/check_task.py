@@ -24,10 +24,13 @@ def check_task_command(
     disks: Disks = None,
     source: Source = None,
     sets: Sets = None,
-    steps: Annotated[int, typer.Option(help="The most steps that are tried, along the right answers.", min=1)] = 1000,
+    steps: Annotated[int, typer.Option(help="The most steps that are tried, each with the right answer.", min=1)] = 1000,
     as_json: AsJson = False,
 ) -> Ending:
-    """Try a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
+    """Try a task without a model: does it return the same each time, is its data plain JSON, does it end, can it read replies?
+
+    Do this with a task of your own before money is spent on it. Each check is told with what it found.
+    """
     from maker_graph.run.checking import check_task
 
     trial = check_task(task_named(task, disks, source, sets), steps=steps)

@@ -52,15 +52,16 @@ def submit_command(
         str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet. Its runs are NAME-00000 and so on.")
     ],
     shards: Annotated[
-        int | None, typer.Option("--shards", help="Cut a task of independent items into this many runs.", min=1)
+        int | None, typer.Option("--shards", help="Cut a task of items, such as records, into this many runs.", min=1)
     ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(
             "--runs",
             metavar="FILE",
-            help="In place of --shards: a file of JSON Lines, one line for each run. A line holds the options that differ from "
-            'those of this command, such as {"seed": 7}. The options of its task are under "set".',
+            help="In place of --shards: a file of JSON Lines, one line for each run. A line holds the options that differ "
+            "from "
+            'those of this command, such as {"seed": 7} or {"set": {"disks": 5}}. The options of the task are under "set".',
         ),
     ] = None,
     disks: opt.Disks = None,
@@ -90,12 +91,18 @@ def submit_command(
     on_doubt: opt.OnDoubtOption = None,
     max_cost: Annotated[
         float | None,
-        typer.Option(help="The most USD that all runs may spend together. To go on, submit again with a higher limit.", min=0),
+        typer.Option(
+            help="The most USD that all runs may spend together. To go on, submit again with a higher limit. Default: no "
+            "limit.",
+            min=0,
+        ),
     ] = None,
     max_calls: Annotated[
         int | None, typer.Option(help="The most requests that all runs may make together, failed ones included.", min=0)
     ] = None,
-    rpm: Annotated[float | None, typer.Option(help="The most requests per minute of all workers together.", min=0.001)] = None,
+    rpm: Annotated[
+        float | None, typer.Option(help="The most requests per minute of all workers together. Default: no limit.", min=0.001)
+    ] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop each run after this many minutes of work.", min=0)] = None,
     max_steps: Annotated[
         int | None,
@@ -107,9 +114,10 @@ def submit_command(
     journal: opt.InJournal = None,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Make many runs in one journal, for workers on many machines.
+    """Make a fleet: many runs in one database, for workers on many machines.
 
-    The same command may be given again. It makes no run twice, and gives the fleet its new limits.
+    This starts no work: maker-graph work does. The same command may be given again. It makes no run twice, and gives the fleet
+    its new limits.
     """
     from maker_graph.fleet.submitting import shards_of, submit
     from maker_graph.journal.postgres.fleets import Limits
@@ -201,22 +209,24 @@ def _tell_submitted(fleet: str, made: "Submitted") -> None:
 @app.command(
     "work",
     epilog="Examples:\n\n  maker-graph work rows --journal postgresql://db/runs\n\n"
-    "  maker-graph work rows --at-once 8 --lease 5 --stay",
+    "  maker-graph work rows --at-once 8 --lease 5 --stay --journal postgresql://db/runs",
 )
 def work_command(
     fleet: FleetName,
     at_once: Annotated[
         int,
-        typer.Option(help="How many runs each worker drives at once. The worker that starts last sets it for all.", min=1),
+        typer.Option(help="On how many runs each worker works at once. The worker that starts last sets it for all.", min=1),
     ] = 4,
     lease: Annotated[
         float,
-        typer.Option(help="How many seconds a worker may be silent before others take its runs.", min=1, max=86_400),
+        typer.Option(
+            help="After how many seconds without a sign of life the runs of a worker go to others.", min=1, max=86_400
+        ),
     ] = 15.0,
-    engine: Annotated[
-        str, typer.Option(metavar="dbos|ray", help="The engine that keeps a living worker on each run.")
-    ] = "dbos",
-    stay: Annotated[bool, typer.Option("--stay", help="When nothing is left to do, wait for more runs.")] = False,
+    engine: Annotated[str, typer.Option(metavar="dbos|ray", help="The package that hands the runs to the workers.")] = "dbos",
+    stay: Annotated[
+        bool, typer.Option("--stay", help="When nothing is left to do, do not end, but wait for more runs.")
+    ] = False,
     concurrency: opt.Concurrency = None,
     timeout: opt.Timeout = None,
     patience: opt.Patience = PATIENCE / 60,
@@ -228,7 +238,10 @@ def work_command(
     quiet: opt.Quiet = False,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Work on the runs of a fleet, beside other workers, until none of them can go on."""
+    """Work on the runs of a fleet, together with other workers, until none of the runs can go on.
+
+    Start this command on as many machines as you like, after maker-graph submit.
+    """
     from maker_graph.fleet.driving import Driving, Told
     from maker_graph.fleet.standing import Standing
     from maker_graph.fleet.working import work
@@ -355,11 +368,11 @@ def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
 def seal_command(
     fleet: FleetName,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the results of all runs here, in their order.")
+        Path | None, typer.Option(metavar="FILE", help="The file for the results of all runs, in their order.")
     ] = None,
     provenance: opt.ProvenanceOption = None,
     report: Annotated[
-        bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html, which needs maker-graph[plan].")
+        bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html. It needs the extra packages of plan.")
     ] = True,
     task: opt.OwnTask = None,
     trust: opt.Trust = False,
@@ -368,7 +381,10 @@ def seal_command(
     quiet: opt.Quiet = False,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Put the runs of a fleet together that were cut from one task: one file of results, one summary and one report."""
+    """Put the results of a finished fleet together: one file of results, one summary and one report.
+
+    The fleet must have been cut from one task by maker-graph submit --shards.
+    """
     from maker_graph.fleet.sealing import seal
     from maker_graph.fleet.shards import shards_in
     from maker_graph.tasks.loading import load_task, runs_foreign_code

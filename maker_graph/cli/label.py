@@ -37,39 +37,54 @@ LISTED = 5
 """At most this many groups, steps of a group, and wrong steps are told."""
 
 Random = Annotated[
-    int, typer.Option("--random", metavar="N", help="How many steps to label, with those of earlier calls.", min=0)
+    int, typer.Option("--random", metavar="N", help="How many steps to label, including those of earlier calls.", min=0)
 ]
 
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FILE", help="The file of labels: a new file, or an earlier one that goes on."),
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="The file of the labels: a new one, or an earlier one to go on with. Default: a file in the directory of the "
+        "run, or labels-TASK.jsonl here.",
+    ),
 ]
 
-Truth = Annotated[bool, typer.Option("--truth", help="Take the answers that the task knows to be right, and ask nobody.")]
+Truth = Annotated[
+    bool, typer.Option("--truth", help="Take the answers that the task itself knows to be right, and ask nobody.")
+]
 
-Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who answers. Default: the name of the user.")]
+Who = Annotated[
+    str | None, typer.Option("--who", metavar="NAME", help="The name of the person who answers. Default: your user name.")
+]
 
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="The seed of the draw. Default: a random one, which is kept in the file.", min=0)
+    int | None,
+    typer.Option(
+        "--seed",
+        help="A number that decides which steps are drawn. Default: a random one, which is kept in the file.",
+        min=0,
+    ),
 ]
 
 Again = Annotated[
-    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step once more. Its newest label counts.")
+    list[int] | None,
+    typer.Option("--again", metavar="STEP", help="Ask this step once more. The newest label counts. Repeat for several."),
 ]
 
 
 @app.command(
     "label",
     cls=TaskCommand,
-    epilog="Examples:\n\n  maker-graph label --task records --input rows.csv --random 300 --labels rows.jsonl\n\n"
-    "  maker-graph label records-20260101-120000-000000 --random 300\n\n"
+    epilog="Examples:\n\n  maker-graph label --task records --input rows.csv --random 300 --labels labels.jsonl\n\n"
+    "  maker-graph label first --random 20   # the steps of a run\n\n"
     "  maker-graph label --task hanoi --disks 8 --truth --use choose",
 )
 def label_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Without a run, give --task."
+            metavar="RUN", help="The run: its name under runs/ or in --journal, or its directory. Without a run, give --task."
         ),
     ] = None,
     task: Annotated[
@@ -77,7 +92,8 @@ def label_command(
         typer.Option(
             "--task",
             metavar="TASK",
-            help="Without a run: hanoi, records, or your own as package.module:name. With a run: its task, if it is your own.",
+            help="Without a run: the task whose steps are labelled, such as records, or your own as package.module:Name. "
+            "With a run: its task, if that is code of your own.",
         ),
     ] = None,
     disks: Disks = None,
@@ -88,8 +104,8 @@ def label_command(
         str,
         typer.Option(
             metavar="certify|choose|example",
-            help="What the labels are for: to certify a run, to choose a rule or a model, or to be examples that a model is "
-            "shown. Only labels to certify can certify or audit.",
+            help="What the labels are for. certify: to show how good a model, a plan or a run is. choose: to choose a rule "
+            "or a model. example: to be shown to a model. Labels for another use cannot certify or audit.",
         ),
     ] = "certify",
     labels: LabelsFile = None,
@@ -104,8 +120,11 @@ def label_command(
 ) -> Ending:
     """Say what is right at steps that are drawn at random, without seeing what a model answered.
 
+    maker-graph calibrate --labelled measures a model by these labels. For an upper bound on how many steps of a run are wrong,
+    use maker-graph audit.
+
     Type the answer as a model would reply, or as JSON. Type ? if you cannot say, and nothing or q to stop. All answers are
-    kept, and the same command goes on.
+    kept. Give the same command again to go on.
     """
     from maker_graph.run.label_lines import USES
     from maker_graph.run.labelling import label
@@ -129,15 +148,15 @@ def label_command(
 
 @app.command(
     "audit",
-    epilog="Examples:\n\n  maker-graph audit records-20260101-120000-000000 --random 300\n\n"
-    "  maker-graph audit hanoi-20260101-120000-000000 --truth --json",
+    epilog="Examples:\n\n  maker-graph audit first --truth   # hanoi knows the right answers\n\n"
+    "  maker-graph audit rows --random 300",
 )
 def audit_command(
     run: RunName,
     random: Random = 300,
     labels: LabelsFile = None,
     truth: Truth = False,
-    confidence: Annotated[float, typer.Option(help="The chance that the bound holds.")] = CONFIDENCE,
+    confidence: Annotated[float, typer.Option(help="The chance that the bound holds, between 0 and 1.")] = CONFIDENCE,
     who: Who = None,
     seed: Seed = None,
     again: Again = None,
@@ -146,9 +165,10 @@ def audit_command(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Bound how many of the steps that models decided are wrong, from labels of some that are drawn at random.
+    """Give an upper bound for how many decided steps of a run are wrong, from labels of steps that are drawn at random.
 
-    Each step is asked as in maker-graph label. You may look at the bound whenever you like. It assumes nothing about the model.
+    You are asked what is right at each drawn step, as in maker-graph label. Only steps that models decided are drawn. You may
+    look at the bound whenever you like. It assumes nothing about the model.
     """
     how = _how(random, labels, seed, again, who, truth=truth)
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
@@ -163,7 +183,8 @@ def audit_command(
         tell(f"{not_yet} not count yet, because a step that was drawn earlier has no label. The same command asks for it.")
     if found.drawn < min(random, found.population):
         tell(
-            f"{found.drawn:,} of {min(random, found.population):,} labels count so far. The same command goes on: {found.file}"
+            f"{found.drawn:,} of {min(random, found.population):,} labels count so far. They are in {found.file}. Give the "
+            "same command again to go on."
         )
     plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}
     return Ending(result={"run": opened.home.name, **plain})
@@ -214,7 +235,7 @@ def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
         unsure = f" ({found.unsure:,} unsure)" if found.unsure else ""
         say(f"{found.file}: {found.labelled:,} of {found.asked:,} steps are labelled{unsure}, drawn from {found.population:,}.")
     if found.labelled < found.asked:
-        tell("The same command goes on.")
+        tell("Give the same command again to go on.")
     if found.alike:
         groups = "; ".join(", ".join(f"{step:,}" for step in group[:LISTED]) for group in found.alike[:LISTED])
         tell(

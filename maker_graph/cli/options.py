@@ -29,8 +29,8 @@ InJournal = Annotated[
     typer.Option(
         "--journal",
         metavar="URL",
-        help="The database that holds the run or the fleet, in place of a directory: postgresql://HOST/DATABASE. Default: the "
-        "environment variable MAKER_GRAPH_JOURNAL.",
+        help="The address of the Postgres database that holds the run or the fleet, in place of a directory: "
+        "postgresql://USER@HOST:PORT/DATABASE. Default: what the environment variable MAKER_GRAPH_JOURNAL says.",
     ),
 ]
 
@@ -38,21 +38,24 @@ InJournal = Annotated[
 TaskName = Annotated[
     str,
     typer.Argument(
-        metavar="TASK", help="The task: hanoi, records, decompose, curate, migrate, or your own as package.module:name."
+        metavar="TASK",
+        help="The task: hanoi (a puzzle), records or curate (rows of a table), decompose (a problem in parts), migrate "
+        "(edits of Python code), word-problems (arithmetic), or your own as package.module:Name. maker-graph run TASK "
+        "--help shows the options of that task too.",
     ),
 ]
 
 
 Disks = Annotated[
     int | None,
-    typer.Option(help="The disks of hanoi, which takes 2^disks - 1 steps. Short for --set disks=N.", show_default="10"),
+    typer.Option(help="How many disks hanoi has. It takes 2^disks - 1 steps. Short for --set disks=N.", show_default="10"),
 ]
 
 
 Source = Annotated[
     Path | None,
     typer.Option(
-        "--input", metavar="FILE", help="The input file of the task, such as the rows of records. Short for --set input=FILE."
+        "--input", metavar="FILE", help="The input file of the task, such as the table of records. Short for --set input=FILE."
     ),
 ]
 
@@ -62,7 +65,8 @@ Sets = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="An option of the task. Lists and objects are written as JSON. Repeat --set for each option.",
+        help="An option of the task, which may also be written --NAME VALUE after TASK. Lists and objects are written as "
+        "JSON. Repeat --set for each option.",
     ),
 ]
 
@@ -71,9 +75,10 @@ VotersModel = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="The model: provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi with "
-        "3 to 8 or 10 disks, which it can finish, otherwise sim:gpt-oss-20b. For the parts of a task: "
-        "choose=MODEL,verdict=MODEL.",
+        help="The model that is asked. PROVIDER:MODEL is a real one, such as openai:gpt-4.1-mini. sim:PROFILE, such as "
+        "sim:gpt-4.1-mini, is a simulated one, which costs nothing. tiny is a small one for hanoi, which comes with the "
+        "package. Default: tiny for hanoi with 3 to 8 or 10 disks, otherwise sim:gpt-oss-20b. If models vote on several "
+        "parts of the task: PART=MODEL,PART=MODEL.",
     ),
 ]
 
@@ -82,8 +87,9 @@ Lead = Annotated[
     str,
     typer.Option(
         metavar="N|auto",
-        help="The lead that decides: a candidate wins when it is N votes ahead of every other. auto plans it for --target if "
-        "enough is known of the model, and is 3 otherwise. For the parts of a task: choose=3,verdict=2.",
+        help="The lead that decides: an answer wins when it is N votes ahead of every other. auto is the least N that "
+        "reaches --target if it is known how often the model is wrong, such as from --calibration, and 3 otherwise. If "
+        "models vote on several parts of the task: PART=N,PART=N.",
     ),
 ]
 
@@ -91,8 +97,9 @@ Lead = Annotated[
 Within = Annotated[
     int | None,
     typer.Option(
-        help="The most votes on one step. A step that no candidate can win within them is contested: it is left to a person, "
-        "and no model votes on it again. If it equals --k, only unanimous votes decide.",
+        help="The most votes on one step. If no answer can win within them, the step is contested: it is left to a person, "
+        "and no model votes on it again. If N equals --k, only unanimous votes decide. Default: no limit but --max-samples.",
+        metavar="N",
         min=1,
     ),
 ]
@@ -102,8 +109,8 @@ CascadeFrom = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A cascade, in place of --model, --k, --within and --temperature: a JSON file of rungs, each a model and a rule. "
-        "What one rung does not decide goes to the next. maker-graph plan --labelled writes such a file.",
+        help="A cascade, in place of --model, --k, --within and --temperature: a JSON file of rungs, each a model and a "
+        "rule. A step that one rung does not decide goes to the next. maker-graph plan --labelled writes such a file.",
     ),
 ]
 
@@ -112,20 +119,23 @@ CalibrationFrom = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE",
-        help="What is known of the model: the file that maker-graph calibrate wrote. For the parts of a task: NAME=FILE, "
-        "repeated for each part.",
+        help="The file that maker-graph calibrate wrote about the model. --k auto is planned from it. If models vote on "
+        "several parts of the task: PART=FILE, and repeat --calibration for each part.",
     ),
 ]
 
 
-MaxSamples = Annotated[int, typer.Option(help="A vote that needs more samples than this is undecided.", min=1)]
+MaxSamples = Annotated[
+    int,
+    typer.Option(help="The most samples (replies of the model) on one step. If they do not decide it, it is undecided.", min=1),
+]
 
 
 StuckAfter = Annotated[
     int,
     typer.Option(
-        help="A step is stuck after this many red flags in a row. Then it climbs the ladder: --retry-temperature, --rephrase, "
-        "--escalate.",
+        help="A step is stuck after this many red flags (discarded replies) in a row. Then it climbs the ladder: "
+        "--retry-temperature, --rephrase, --escalate.",
         min=1,
     ),
 ]
@@ -137,26 +147,30 @@ RetryTemperature = Annotated[
         "--retry-temperature",
         "--hotter",
         metavar="T|none",
-        help="First rung of the ladder: the temperature of the next samples of a stuck step. none leaves the rung out.",
+        help="First rung of the ladder: a stuck step is asked again at this temperature. none leaves the rung out.",
     ),
 ]
 
 
 Rephrase = Annotated[
-    bool, typer.Option("--rephrase/--no-rephrase", help="Second rung of the ladder: the task's prompt in other words.")
+    bool,
+    typer.Option(
+        "--rephrase/--no-rephrase", help="Second rung of the ladder: the task's prompt in other words, if it has any."
+    ),
 ]
 
 
 Escalate = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="Third rung of the ladder: a stronger model. Default: none.")
+    str | None,
+    typer.Option(metavar="MODEL", help="Third rung of the ladder: a stronger model, named as in --model. Default: none."),
 ]
 
 
 Seed = Annotated[
     int | None,
     typer.Option(
-        help="The seed with which the same samples are drawn again. Default: 1 for models that ship or are simulated. Others "
-        "are sent none."
+        help="A number. The same seed draws the same samples again. Default: 1 for tiny and simulated models. Other models "
+        "are sent no seed unless you give one."
     ),
 ]
 
@@ -164,7 +178,9 @@ Seed = Annotated[
 Variants = Annotated[
     bool,
     typer.Option(
-        "--variants", help="Ask each sample one of the task's equivalent questions, such as one with other names of the pegs."
+        "--variants",
+        help="Ask each sample one of several forms of the same question, such as hanoi with other names of the pegs, so that "
+        "not all samples make the same mistake. The task must have such forms.",
     ),
 ]
 
@@ -174,8 +190,8 @@ TemperatureOption = Annotated[
     typer.Option(
         "--temperature",
         metavar="T0,T",
-        help="The temperature of the first sample and of the others, or one number for all. auto is what suits the model; none "
-        "sends no temperature.",
+        help="The temperature of the first sample of a step and of the others, such as 0,0.1, or one number for all. auto is "
+        "what suits the model; none sends no temperature.",
     ),
 ]
 
@@ -183,7 +199,8 @@ TemperatureOption = Annotated[
 MaxTokens = Annotated[
     int | None,
     typer.Option(
-        help="The most output tokens of a sample. Default: 750, or what a simulated model was measured with.",
+        help="The most output tokens of a sample. A longer reply is discarded. Default: 750, or what a simulated model was "
+        "measured with.",
         min=1,
     ),
 ]
@@ -194,7 +211,7 @@ StopAt = Annotated[
     typer.Option(
         "--stop",
         metavar="TEXT",
-        help="A text at which a reply ends, such as '\\n'. Repeat it for several texts. Not all models take it.",
+        help="A text at which a reply ends, such as '\\n'. Repeat --stop for several texts. Not all models take it.",
     ),
 ]
 """Texts at which a reply ends."""
@@ -202,7 +219,7 @@ StopAt = Annotated[
 Structured = Annotated[
     bool,
     typer.Option(
-        "--structured", help="Send the JSON schema of the answer along, if the answer has one and the model takes it."
+        "--structured", help="Send the JSON schema of the answer along. The task must have one, and the model must take it."
     ),
 ]
 
@@ -211,8 +228,8 @@ EmitBy = Annotated[
     typer.Option(
         "--emit",
         metavar="MODEL",
-        help="Let the model reason freely. A second, short call to MODEL then writes the answer in its form; 'same' is the "
-        "model itself.",
+        help="Let the model reason freely. A second, short call to MODEL then writes the answer in its form. 'same' is the "
+        "model of --model.",
     ),
 ]
 """Who writes down each answer."""
@@ -220,7 +237,9 @@ EmitBy = Annotated[
 Check = Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")]
 
 
-Target = Annotated[float, typer.Option(help="The chance that no step is wrong, for which k is planned.")]
+Target = Annotated[
+    float, typer.Option(help="The chance, between 0 and 1, that no step of the task is wrong. k is planned for it.")
+]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output, at the end.")]
@@ -229,7 +248,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON obj
 OwnTask = Annotated[
     str | None,
     typer.Option(
-        "--task", metavar="MODULE:NAME", help="The run's task, if it is code of your own. It is imported by this name."
+        "--task", metavar="MODULE:NAME", help="The task of the run, if it is code of your own. It is imported by this name."
     ),
 ]
 
@@ -249,7 +268,7 @@ Wait = Annotated[
 ]
 
 
-Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that are in the place of a result.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is in the place of a result, even if it is yours.")]
 
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no table.")]
@@ -257,7 +276,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar
 
 MaxCost = Annotated[
     float | None,
-    typer.Option(help="Stop before more USD than this are spent. A resume keeps the limit, or takes another.", min=0),
+    typer.Option(
+        help="Stop before more USD than this are spent, over all resumes. A resume keeps the limit unless you give another. "
+        "Default: no limit.",
+        min=0,
+    ),
 ]
 
 
@@ -280,7 +303,7 @@ MaxSteps = Annotated[
 ]
 
 
-Rpm = Annotated[float | None, typer.Option(help="The most requests per minute.", min=0.001)]
+Rpm = Annotated[float | None, typer.Option(help="The most requests per minute. Default: no limit.", min=0.001)]
 
 
 Timeout = Annotated[
@@ -291,15 +314,17 @@ Timeout = Annotated[
 ]
 
 
-Patience = Annotated[float, typer.Option(help="How many minutes to wait for the provider during an outage.", min=0.001)]
+Patience = Annotated[
+    float, typer.Option(help="How many minutes to wait while the provider is out of reach. 1440 is a day.", min=0.001)
+]
 
 
 Batch = Annotated[
     bool,
     typer.Option(
         "--batch",
-        help="Ask for all samples of a round in one request, so that the prompt is billed once. Only for OpenAI and servers "
-        "with its API, and without a seed.",
+        help="Ask for all samples that are drawn at the same time in one request, so that the prompt is billed once. Only "
+        "for OpenAI and servers with its API, and for runs without a seed.",
     ),
 ]
 
@@ -317,8 +342,8 @@ OwnPrice = Annotated[
     typer.Option(
         "--price",
         metavar="IN,OUT",
-        help="USD per million input and output tokens, in place of the list price. For several models: 'MODEL=IN,OUT; "
-        "MODEL=IN,OUT'.",
+        help="USD per million input and output tokens, such as 0.4,1.6, in place of the list price. For several models: "
+        "'MODEL=IN,OUT; MODEL=IN,OUT'.",
     ),
 ]
 
@@ -331,9 +356,9 @@ LookaheadOption = Annotated[
     typer.Option(
         "--lookahead",
         metavar="N|auto",
-        help="How many microsteps are in flight at once, on states that a draft predicts. It makes a run faster, draws some "
-        "more samples, and changes no decision. auto adapts to how often drafts are right. Default: 1; for independent items, "
-        "as many as --concurrency allows. A resume keeps it.",
+        help="How many steps are voted on at once. The later ones begin from a draft: states that a model predicts. This "
+        "makes a run faster, draws some more samples, and changes no decision. auto adapts to how often drafts are right. "
+        "Default: 1; for items, which do not depend on each other, as many as --concurrency allows. A resume keeps it.",
     ),
 ]
 
@@ -341,7 +366,8 @@ LookaheadOption = Annotated[
 DraftModel = Annotated[
     str | None,
     typer.Option(
-        metavar="MODEL", help="The model that drafts for --lookahead. Default: the run's own model. A resume keeps it."
+        metavar="MODEL",
+        help="The model that writes the drafts for --lookahead. Default: the run's own model. A resume keeps it.",
     ),
 ]
 
@@ -350,8 +376,8 @@ Probe = Annotated[
     bool,
     typer.Option(
         "--probe/--no-probe",
-        help="First ask a real model three small questions, to see that no cache answers in its place. They count as calls and "
-        "are paid for.",
+        help="First ask a real model three small questions, to see that no cache answers in its place. They count as calls "
+        "and are paid for.",
     ),
 ]
 
@@ -360,8 +386,9 @@ TraceOption = Annotated[
     Trace | None,
     typer.Option(
         "--trace",
-        help="What is sent to LangSmith: nothing, contested steps only, or all. Default, if LANGSMITH_TRACING is on: all of up "
-        "to 2,000 steps, and of more steps the first and last segment and the contested steps.",
+        help="What is sent to LangSmith: off: nothing; contested: only steps on which votes disagreed or replies were "
+        "discarded; all: every step. Default: off. If the environment variable LANGSMITH_TRACING is true: all of a task of "
+        "up to 2,000 steps; of a longer one its beginning, its end and what contested sends.",
     ),
 ]
 
@@ -371,8 +398,8 @@ OnDoubtOption = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="again|ask",
-        help="What to do when a run goes on, and nobody knows whether its last action on the world was performed: perform it "
-        "again, or stop and ask. Default: again; at a resume, as before.",
+        help="For a task that acts on the world. If a run goes on and it is not known whether its last action was done: "
+        "again does it again; ask stops and asks you. Default: again. A resume keeps it.",
     ),
 ]
 
@@ -381,7 +408,8 @@ ProvenanceOption = Annotated[
     typer.Option(
         "--provenance",
         metavar="FILE",
-        help="Write how each item ended, with its ballot, samples and cost, as JSON Lines. It is written with the results.",
+        help="Write a second file with the results, as JSON Lines: how each item was decided, with its votes, samples and "
+        "cost.",
     ),
 ]
 
@@ -400,8 +428,8 @@ TestCommand = Annotated[
     typer.Option(
         "--test",
         metavar="COMMAND",
-        help="For migrate: the command that runs the tests, in a copy of the tree with the code that a model wrote. Edits that "
-        "turn them red are left out.",
+        help="For migrate: the command that runs your tests, such as 'pytest -q'. They run in a copy of your code with the "
+        "edits that a model wrote. Edits that make them fail are left out.",
     ),
 ]
 
@@ -413,7 +441,9 @@ TestSeconds = Annotated[
 
 Apply = Annotated[
     bool,
-    typer.Option("--apply", help="For migrate: make the edits in the git tree itself, which must have no changes of its own."),
+    typer.Option(
+        "--apply", help="For migrate: make the edits in your git tree itself, which must have no uncommitted changes."
+    ),
 ]
 
 
@@ -510,7 +540,10 @@ def parse_temperatures(text: str) -> list[Temperature | Auto]:
     Raises:
         UsageError: there are not at least two, or one is not a temperature.
     """
-    found = [parse_temperature(each.strip()) for each in text.split(",")]
+    try:
+        found = [parse_temperature(each.strip()) for each in text.split(",")]
+    except UsageError:
+        found = []
     if len(found) < 2 or not all(isinstance(each, tuple) for each in found):
         raise UsageError(f"--temperatures must be at least two numbers, such as 0,.1,.4,.7,1, not {text!r}.")
     return list(dict.fromkeys(found))
@@ -522,7 +555,10 @@ def parse_retry_temperature(text: str) -> float | None:
     Raises:
         UsageError: `text` is not one temperature.
     """
-    given = parse_temperature(text)
+    try:
+        given = parse_temperature(text)
+    except UsageError:
+        given = "auto"  # which is no temperature here either
     if given == "auto" or (isinstance(given, tuple) and given[0] != given[1]):
         raise UsageError(f"--retry-temperature must be one temperature, or none, not {text!r}.")
     return given[0] if isinstance(given, tuple) else given

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @app.command(
     "plan",
-    epilog="Examples:\n\n  maker-graph plan mini.jsonl --target .95\n\n"
+    epilog="Examples:\n\n  maker-graph plan --p .9 --steps 1000\n\n"
+    "  maker-graph plan mini.jsonl --target .95   # written by maker-graph calibrate ... --out mini.jsonl\n\n"
     "  maker-graph plan --error .0022 --rho .005 --valid .968 --steps 1048575 --target .95 --price .4,1.6 --tokens 590,538\n\n"
-    "  maker-graph plan --p .9 --steps 1000 --json\n\n"
     "  maker-graph plan choose.jsonl verdict.jsonl --target .95\n\n"
     "  maker-graph plan --labelled votes.jsonl --target .98 --max-review .3 --out cascade.json\n\n"
     "  maker-graph plan --labelled openai:gpt-4.1-nano@0.7=votes.jsonl --cascades cascades.json --target .98\n\n"
@@ -38,74 +38,116 @@ def plan_command(
     calibrations: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FILE", help="The file that calibrate wrote; for a task of parts one for each part. Or give --p."
+            metavar="FILE",
+            help="The file that maker-graph calibrate wrote. If models vote on several parts of the task: a file for each "
+            "part. Or leave it out and give --p and --steps.",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="The model to plan for, if the file holds several. Without a file: the one whose list price counts."),
+        typer.Option(
+            help="The model to plan for, if the file holds several. Without a file: the model whose list price is used."
+        ),
     ] = None,
-    p: Annotated[float | None, typer.Option("--p", help="The probability that a valid sample is right.")] = None,
-    error: Annotated[float | None, typer.Option(help="In place of --p: the probability that a valid sample is wrong.")] = None,
-    valid: Annotated[float | None, typer.Option(help="The share of the samples without a red flag.")] = None,
-    rho: Annotated[float | None, typer.Option(help="The correlation of the errors of two samples of one step.")] = None,
+    p: Annotated[float | None, typer.Option("--p", help="The chance, from 0 to 1, that a valid sample is right.")] = None,
+    error: Annotated[
+        float | None, typer.Option(help="In place of --p: the chance that a valid sample is wrong, 1 - p.")
+    ] = None,
+    valid: Annotated[
+        float | None, typer.Option(help="The share of samples that are valid: without a red flag. Default: 1.")
+    ] = None,
+    rho: Annotated[
+        float | None,
+        typer.Option(
+            help="How alike the errors of two samples of one step are (their correlation): 0 if they are independent, 1 if "
+            "both samples are always right or both wrong. Default: not known."
+        ),
+    ] = None,
     rival: Annotated[
         float | None,
-        typer.Option(help="The share of the most frequent wrong answer among the wrong samples; 1 is the worst case."),
+        typer.Option(
+            help="The share of the most frequent wrong answer among the wrong samples. Default: 1, the worst case: all are "
+            "the same."
+        ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="The steps of the task. Default: as many as the calibrated task has.", min=1)
+        int | None, typer.Option(help="How many steps the task has. Default: as many as the calibrated task has.", min=1)
     ] = None,
     target: Annotated[
         float,
-        typer.Option(help="The chance that no step is wrong. With --labelled: the share of the decided steps that is right."),
+        typer.Option(
+            help="The chance, between 0 and 1, that no step is wrong. With --labelled: the share of the decided steps that "
+            "must be right."
+        ),
     ] = TARGET,
     price: OwnPrice = None,
-    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="The input and output tokens of a sample.")] = None,
-    latency: Annotated[float | None, typer.Option(help="How many seconds a reply takes.", min=0)] = None,
-    lookahead: Annotated[int, typer.Option(help="How many microsteps are in flight at once.", min=1)] = 1,
-    rpm: Annotated[float | None, typer.Option(help="The most requests per minute.", min=0.001)] = None,
+    tokens: Annotated[
+        str | None, typer.Option(metavar="IN,OUT", help="The input and output tokens of a sample, for the cost.")
+    ] = None,
+    latency: Annotated[float | None, typer.Option(help="How many seconds a reply takes, for the time.", min=0)] = None,
+    lookahead: Annotated[int, typer.Option(help="How many steps are voted on at once, for the time.", min=1)] = 1,
+    rpm: Annotated[float | None, typer.Option(help="The most requests per minute, for the time.", min=0.001)] = None,
     point: Annotated[
-        bool, typer.Option("--point", help="Plan with the measured p, not with the lower end of its interval.")
+        bool, typer.Option("--point", help="Plan with the measured p, not with the lower (more cautious) end of its interval.")
     ] = False,
     labelled: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[MODEL[@T]=]FILE",
-            help="Plan from labelled steps: votes as JSON Lines (row, truth, res), or what calibrate wrote with known right "
-            "answers. Repeat it for each file. It takes the place of --p and the like.",
+            help="Plan from steps whose right answers are known: the file that maker-graph calibrate wrote, or votes as JSON "
+            'Lines such as {"row": 0, "truth": "18", "res": ["18", null, "20"]}. MODEL and T say which model and temperature '
+            "gave them. Repeat --labelled for each file. It takes the place of --p and the like.",
         ),
     ] = None,
     cascades: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A JSON file of the cascades to try, the most cautious one first. Default: a list of rules for one model.",
+            help="With --labelled: a JSON file of the cascades to try, the most cautious one first. Default: a list of "
+            "rules for one model.",
         ),
     ] = None,
-    max_review: Annotated[float, typer.Option(help="The largest share of the steps that may be left to a person.")] = 1.0,
-    confidence: Annotated[float, typer.Option(help="The confidence with which the labels prove the target.")] = CONFIDENCE,
+    max_review: Annotated[
+        float, typer.Option(help="With --labelled: the largest share of the steps that may be left to a person.")
+    ] = 1.0,
+    confidence: Annotated[
+        float, typer.Option(help="With --labelled: the confidence with which the labels prove the target.")
+    ] = CONFIDENCE,
     anytime: Annotated[
         bool,
-        typer.Option("--anytime", help="Keep the proof valid if labels are added and you plan again. It takes more labels."),
+        typer.Option(
+            "--anytime",
+            help="With --labelled: the proof stays valid if labels are added and you plan again. It takes more labels.",
+        ),
     ] = False,
     choose_share: Annotated[
         float,
-        typer.Option(help="Choose on this share of the rows, and prove on the others. 0 tests all cascades on all rows."),
+        typer.Option(
+            help="With --labelled: choose on this share of the rows, and prove on the others. 0 tests all cascades on all rows."
+        ),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="The seed of the draw of the rows for --choose-share.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the chosen cascade, for run --cascade.")] = None,
+    seed: Annotated[int, typer.Option(help="A number that decides which rows --choose-share takes.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --labelled: the file for the chosen cascade. maker-graph run --cascade takes it."
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Draw PNGs in FOLDER: the paper's figures 3 to 5, by the formulas; with --labelled, error and cost.",
+            help="Draw pictures (PNG) in FOLDER: figures 3 to 5 of the paper, by the formulas; with --labelled, error and "
+            "cost.",
         ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Say which k reaches a target, and at what cost; or, from labelled steps, which cascade reaches it."""
+    """Say which lead k reaches a target, and at what cost; or, from labelled steps, which cascade of models reaches it.
+
+    The target is the chance that no step of the task is wrong. The time and the cost need --latency, and --tokens with --price.
+    """
     from maker_graph.calibration.estimates import ModelEstimates, estimates_of
     from maker_graph.calibration.file import read_calibration
     from maker_graph.calibration.lines import Interval
@@ -150,7 +192,7 @@ def plan_command(
         request, results = read_calibration(calibrations[0])
         estimates, known = estimates_of(_one_of(results, model), point=point), request.total
     elif p is None and error is None:
-        raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
+        raise UsageError("Nothing is known of the model: give the file that maker-graph calibrate wrote, or --p, or --error.")
     else:
         estimates, known = ModelEstimates(p=1.0), None
     if p is not None and error is not None:
@@ -191,7 +233,10 @@ def _see_kind(labelled: list[str] | None, *, chances: bool, proof: bool) -> None
     if labelled and chances:
         raise UsageError("With --labelled, all that is known is in the labels: leave out --model, --p, --price and the like.")
     if not labelled and proof:
-        raise UsageError("--cascades, --max-review, --confidence, --anytime, --choose-share and --out belong to --labelled.")
+        raise UsageError(
+            "--cascades, --max-review, --confidence, --anytime, --choose-share and --out need --labelled FILE: add it, or "
+            "leave them out."
+        )
 
 
 def _by_part(

@@ -43,7 +43,7 @@ def _opened(path: Path) -> IO[str]:
         first = there.readline()
         whole = there.seek(0, os.SEEK_END) == 0 or (there.seek(-1, os.SEEK_END), there.read(1))[1] == b"\n"
     if first.strip() and not _is_line(first):
-        raise UsageError(f"{path} holds something else than prompts and replies: give another file to --record.")
+        raise UsageError(f"{path} holds something other than prompts and replies: give another file to --record.")
     file = target.open("a", encoding="utf-8")
     if not whole:
         file.write("\n")  # a run that was killed may have left half a line

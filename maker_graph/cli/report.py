@@ -25,11 +25,13 @@ NOTHING = 1e-9
 
 @app.command(
     "certify",
-    epilog="Examples:\n\n  maker-graph certify hanoi-20260101-120000-000000\n\n"
-    "  maker-graph certify hanoi-20260101-120000-000000 --json",
+    epilog="Examples:\n\n  maker-graph certify first\n\n  maker-graph certify first --json",
 )
 def certify_command(run: RunName, journal: InJournal = None, as_json: AsJson = False) -> Ending:
-    """Estimate from the votes of a run alone how likely it is that no step is wrong. No right answers are needed."""
+    """Estimate from the votes of a run alone how likely it is that no step is wrong. No right answers are needed.
+
+    The output says what the estimate assumes. maker-graph audit assumes less, but needs right answers of some steps.
+    """
     need_plan_extra("certify")
     from maker_graph.report.certificate import UNSEEN
     from maker_graph.report.certificate import as_json as plain
@@ -50,7 +52,7 @@ def certify_command(run: RunName, journal: InJournal = None, as_json: AsJson = F
 
 
 @app.command(
-    "report", epilog="Examples:\n\n  maker-graph report hanoi-20260101-120000-000000\n\n  maker-graph report votes.jsonl"
+    "report", epilog="Examples:\n\n  maker-graph report first\n\n  maker-graph report votes.jsonl   # the journal of an agent"
 )
 def report_command(
     run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, force: Force = False
@@ -59,7 +61,7 @@ def report_command(
 
     For a run in a database, they are written to runs/NAME on this machine.
 
-    For the journal of an agent (VotingMiddleware(journal=FILE)), a page is written beside it: FILE.html.
+    In place of RUN, the journal of an agent may be named (VotingMiddleware(journal=FILE)). Its page is FILE.html.
     """
     if journal is None and Path(run).is_file():
         from maker_graph.report.agents import write_page

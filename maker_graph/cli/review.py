@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 @app.command(
     "review",
-    epilog="Examples:\n\n  maker-graph review records-20260101-120000-000000\n\n"
-    "  maker-graph review records-20260101-120000-000000 --export open.jsonl\n\n"
-    "  maker-graph resume records-20260101-120000-000000 --answers open.jsonl",
+    epilog="Examples, for a run that was made with maker-graph run records ... --run rows:\n\n  maker-graph review rows\n\n"
+    "  maker-graph review rows --export open.csv\n\n  maker-graph resume rows --answers open.csv   # once it is filled in",
 )
 def review_command(
     run: RunName,
@@ -40,10 +39,10 @@ def review_command(
     force: Force = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Answer the items that no vote could decide.
+    """Answer the items of a run that no vote could decide.
 
-    Each answer is read and checked like a model's reply, and stored at once. If the run is still at work, it stops when the
-    first answer is stored.
+    You are asked about one item after the other. Each answer is read and checked like a model's reply, and stored at once. If
+    the run is still at work, it stops when the first answer is stored.
     """
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
         _ = opened.task

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 @app.command(
     "run",
     cls=TaskCommand,
-    epilog="Examples:\n\n  maker-graph run hanoi\n\n"
+    epilog="maker-graph --help explains the words. A real model needs the key of its provider, such as OPENAI_API_KEY.\n\n"
+    "Examples:\n\n  maker-graph run hanoi --run first   # no key, no cost\n\n"
     "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
-    "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 3 --within 3\n\n"
+    "  maker-graph run curate --help   # the options of this task too\n\n"
     "  maker-graph run migrate --path src --rule percent --out percent.patch --model openai:gpt-4.1-mini --within 3\n\n"
     "  maker-graph run mypackage.tasks:Sorting --set words=words.txt --set limit=9 --model openai:gpt-4.1-mini --run sorting-1",
 )
@@ -43,8 +44,8 @@ def run_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where the results go. Those of curate are CSV, JSON Lines or Parquet, by the suffix; that of migrate is a "
-            "patch.",
+            help="The file for the results. records writes CSV; curate writes CSV, JSON Lines or Parquet, as the file ends "
+            "in .csv, .jsonl or .parquet; migrate writes a patch. hanoi has none.",
         ),
     ] = None,
     provenance: opt.ProvenanceOption = None,
@@ -55,8 +56,8 @@ def run_command(
     target: Annotated[
         float | None,
         typer.Option(
-            help="The chance that no step is wrong, for which k is planned. With --labelled, the share of the decided rows "
-            "that must be right.",
+            help="The chance, between 0 and 1, that no step is wrong. --k auto is planned for it. With --labelled: the "
+            "share of the decided rows that must be right.",
             show_default="0.99; 0.95 with --labelled",
         ),
     ] = None,
@@ -76,7 +77,12 @@ def run_command(
     seed: opt.Seed = None,
     run: Annotated[
         str | None,
-        typer.Option("--run", metavar="NAME", help="The name of the run, or its directory. Default: the task and the time."),
+        typer.Option(
+            "--run",
+            metavar="NAME",
+            help="The name of the run, which is then kept in runs/NAME; or a directory, written with a /. Default: the task "
+            "and the time.",
+        ),
     ] = None,
     journal: opt.InJournal = None,
     lookahead: opt.LookaheadOption = None,
@@ -93,17 +99,18 @@ def run_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Solved items, as JSON Lines with item and answer. Each sample is shown a few of them, drawn for it. Short "
-            "for --set examples=FILE --variants.",
+            help="For a task of items, such as records: a file of solved items, one JSON object a line with item and answer. "
+            "Each sample is shown a few of them, drawn for it. Short for --set examples=FILE --variants.",
         ),
     ] = None,
     labelled: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Rows whose right answers are known, in the form of the results. Before the run, a tenth of them become "
-            "examples, and the model is asked the others at several temperatures, or at that of --temperature. They choose the "
-            "rule, and show how often it is wrong. The limits hold for the measuring and the run together.",
+            help="For curate: a file of rows whose right answers are known, in the form of the results. A tenth of them "
+            "become examples. Before the run the model is asked the others at several temperatures, or at --temperature. "
+            "This chooses the rule of the vote, and shows how often it is wrong. The limits hold for the measuring and the "
+            "run together.",
         ),
     ] = None,
     variants: opt.Variants = False,
@@ -133,6 +140,8 @@ def run_command(
 
     if task in {"records", "curate"} and out is None:
         raise UsageError(f"{task} needs --input FILE and --out FILE.")
+    for option, file in (("examples", examples), ("labelled", labelled)):
+        _see_taken(task, option, file)
     if examples is not None:
         sets, variants = [*(sets or ()), f"examples={examples}"], variants or labelled is None
     if labelled is not None:
@@ -168,28 +177,31 @@ def run_command(
 
 @app.command(
     "resume",
-    epilog="Examples:\n\n  maker-graph resume hanoi-20260101-120000-000000 --max-cost 5\n\n"
-    "  maker-graph resume hanoi-20260101-120000-000000 --answer 'move = [1, 0, 2]\\nnext_state = ...'",
+    epilog="Examples:\n\n  maker-graph resume first\n\n  maker-graph resume first --max-cost 5\n\n"
+    "  maker-graph resume first --answer 'move = [1, 0, 2]\\nnext_state = [[3, 2], [], [1]]'",
 )
 def resume_command(
     ctx: typer.Context,
     run: opt.RunName,
     journal: opt.InJournal = None,
     answer: Annotated[
-        str | None, typer.Option(metavar="REPLY", help="Your reply to the step that is stuck, as a model would give it.")
+        str | None,
+        typer.Option(
+            metavar="REPLY",
+            help="Your reply to the undecided step at which the run stopped, as a model would write it; \\n is a line end.",
+        ),
     ] = None,
     answers: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Your answers to open items: the file that maker-graph review --export wrote, filled in."
+            metavar="FILE",
+            help="Your answers to the open items: the file that maker-graph review RUN --export FILE wrote, filled in.",
         ),
     ] = None,
     retry_open: Annotated[
-        bool, typer.Option("--retry-open", help="Vote again on the items that are left open, with new samples.")
+        bool, typer.Option("--retry-open", help="Vote again on the items that were left open, with new samples.")
     ] = False,
-    max_samples: Annotated[
-        int | None, typer.Option(help="A vote that needs more samples than this is undecided. Default: as before.", min=1)
-    ] = None,
+    max_samples: Annotated[int | None, typer.Option(help="The most samples on one step. Default: as before.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results go. Default: as before.")] = None,
     provenance: opt.ProvenanceOption = None,
     max_cost: opt.MaxCost = None,
@@ -210,8 +222,8 @@ def resume_command(
         bool,
         typer.Option(
             "--accept-loss",
-            help="Go on although the journal is an older copy of itself. Missing steps are sampled again, and what was spent "
-            "on them stays counted.",
+            help="Go on although the journal was replaced by an older copy of itself. The missing steps are voted on again. "
+            "What was spent on them stays counted.",
         ),
     ] = False,
     test: opt.TestCommand = None,
@@ -228,10 +240,10 @@ def resume_command(
     quiet: opt.Quiet = False,
     as_json: opt.AsJson = False,
 ) -> Ending:
-    """Go on with a run from its last committed step.
+    """Go on with a run that stopped, from its last decided step.
 
-    A task of your own is imported at once if you have worked on this run before, on this machine and in this directory.
-    Otherwise name it (--task), or trust the directory (--trust).
+    The model, k and the options of the task stay as they were. A task of your own is imported at once if you have worked on
+    this run before, on this machine and in this directory. Otherwise name it (--task), or trust the directory (--trust).
     """
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
@@ -274,6 +286,20 @@ def _session_of(given: Mapping[str, Any]) -> "Solving":
         probe=given["probe"],
         wait=given["wait"],
     )
+
+
+def _see_taken(task: str, option: str, file: Path | None) -> None:
+    """Make sure that a task that ships takes `option`, if a `file` is given to it.
+
+    Raises:
+        UsageError: it does not.
+    """
+    from maker_graph.tasks.loading import SHIPPED, options_of
+
+    if file is None or task not in SHIPPED or option in options_of(task):
+        return
+    takes = ", ".join(name for name in SHIPPED if option in options_of(name))
+    raise UsageError(f"--{option} is for {takes}. {task} does not take it: leave it out.")
 
 
 def _take_answers(run: "Run", file: Path) -> None:

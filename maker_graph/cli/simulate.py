@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @app.command(
     "simulate",
-    epilog="Example:\n\n  maker-graph simulate --port 8900 --profile gpt-4.1-mini\n\n"
+    epilog="Examples, the second one in another terminal:\n\n  maker-graph simulate --port 8900 --profile gpt-4.1-mini\n\n"
     "  OPENAI_BASE_URL=http://127.0.0.1:8900/v1 OPENAI_API_KEY=any maker-graph run hanoi --model openai:gpt-4.1-mini\n\n"
     "  maker-graph simulate --faults 429=.3,5xx=.05,hang=.02,reset=.01,cut=.01,html=.01,empty=.01,retry-after=2",
 )
@@ -25,7 +25,10 @@ def simulate_command(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     model: Annotated[
         str | None,
-        typer.Option(help="sim:PROFILE, or tiny for the small language model that ships.", show_default="sim:gpt-4.1-mini"),
+        typer.Option(
+            help="sim:PROFILE, or tiny for the small language model that comes with the package.",
+            show_default="sim:gpt-4.1-mini",
+        ),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Short for --model sim:PROFILE.")] = None,
     seed: Annotated[int, typer.Option(help="The seed that sets which steps are hard, and which requests fail.")] = 0,
@@ -33,12 +36,16 @@ def simulate_command(
         str | None,
         typer.Option(
             metavar="FAULT=SHARE,...",
-            help="The share of requests that get each fault: 429, 5xx, hang, reset, cut, html or empty. retry-after=SECONDS "
-            "(default 1) and hang-seconds=SECONDS (default 3600) say how. GET /v1/faults counts the faults.",
+            help="Faults on purpose, with the share of the requests that get each: 429, 5xx, hang, reset, cut, html or "
+            "empty. retry-after=SECONDS is what a 429 says (default 1), hang-seconds=SECONDS how long a hang lasts (default "
+            "3600). GET /v1/faults counts the faults.",
         ),
     ] = None,
 ) -> None:
-    """Serve a simulated model, or the tiny one, by the API of OpenAI (chat completions)."""
+    """Serve a simulated model, or the tiny one, with OpenAI's API (chat completions), to try a program without a real model.
+
+    Ctrl-C ends it.
+    """
     import socket
 
     import uvicorn
@@ -54,7 +61,8 @@ def simulate_command(
     try:
         listener = socket.create_server((host, port))
     except OSError as error:
-        raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
+        why = (error.strerror or "no such address").partition(" (")[0]
+        raise UsageError(f"Port {port} of {host} cannot be used ({why}): give another --port, or another --host.") from None
     say(f"Serving {model or f'sim:{served.name}'} on http://{host}:{listener.getsockname()[1]}/v1")
     config = uvicorn.Config(server, http=protocol, log_level="warning", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])

@@ -10,7 +10,7 @@ from maker_graph.cli.options import AsJson, InJournal, OwnTask, RunName, Trust, 
 from maker_graph.errors import UsageError
 
 
-@app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
+@app.command("verify", epilog="Example:\n\n  maker-graph verify first")
 def verify_command(
     run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False
 ) -> Ending:
@@ -18,7 +18,8 @@ def verify_command(
 
     Proved: every answer keeps the rules and the goal is reached, or a verifier proves every answer. Right: every answer is the
     one that the task knows to be right. Consistent: nothing says that the answers are wrong, and nothing that they are right.
-    The exit code of these three is 0. It is 3 for a run with open steps, and 1 for one that is contradicted or not over.
+    The exit code of these three is 0. It is 3 for a run with open steps, and 1 for one whose result is wrong or that is not
+    over.
 
     A task of your own is code. It is imported only if you name it (--task), or trust the directory (--trust).
     """
@@ -33,7 +34,7 @@ def verify_command(
 
 @app.command(
     "status",
-    epilog="Examples:\n\n  maker-graph status hanoi-20260101-120000-000000 --json\n\n"
+    epilog="Examples:\n\n  maker-graph status first\n\n  maker-graph status first --json\n\n"
     "  maker-graph status --fleet rows --journal postgresql://db/runs",
 )
 def status_command(
@@ -41,17 +42,18 @@ def status_command(
         str | None, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in --journal, or its directory.")
     ] = None,
     fleet: Annotated[
-        str | None, typer.Option("--fleet", metavar="NAME", help="In place of a run: the name of a fleet, for all of its runs.")
+        str | None,
+        typer.Option("--fleet", metavar="NAME", help="In place of a run: the name of a fleet, to see all of its runs."),
     ] = None,
     journal: InJournal = None,
     task: OwnTask = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Say where a run stands, or a fleet.
+    """Say how far a run or a fleet is.
 
-    A task of your own is code, and is not imported unless you name it (--task) or trust it (--trust). Without that, nothing is
-    replayed.
+    A task of your own is code, and is imported only if you name it (--task) or trust the directory (--trust). Without that, the
+    run is not replayed, so it is not said whether the answers keep the rules of the task.
     """
     from maker_graph.cli.summary import print_summary, summarized
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from typer.core import TyperCommand
 
+from maker_graph.core.characters import visible
 from maker_graph.errors import MakerError, UsageError
 
 if TYPE_CHECKING:
@@ -141,8 +143,14 @@ def _with_options(said: str, task: str, own: Mapping[str, bool]) -> str:
         known = _options_of(task)
     except MakerError:
         return said
-    lines = [f"  --{_dashed(name)}: {each.described}" for name, each in known.items() if f"--{_dashed(name)}" not in own]
+    lines = [f"  {_line(each)}" for name, each in known.items() if f"--{_dashed(name)}" not in own]
     return f"Options of {task}:\n\n" + "\n\n".join(lines) + f"\n\n{said}" if lines else said
+
+
+def _line(option: "Option") -> str:
+    """Return what a help text says of a task's option. Its square brackets are no markup."""
+    meaning = visible(option.meaning).removesuffix(".")
+    return escape(f"--{_dashed(option.name)}: {f'{meaning} ({option.described})' if meaning else option.described}")
 
 
 def _dashed(name: str) -> str:

@@ -21,8 +21,8 @@ NICE = 10
 
 @app.command(
     "watch",
-    epilog="Examples:\n\n  maker-graph watch\n\n  maker-graph watch hanoi-20260101-120000-000000\n\n"
-    "  maker-graph watch mine --task mypackage.tasks:Sorting\n\n"
+    epilog="Examples:\n\n  maker-graph watch\n\n  maker-graph watch first\n\n"
+    "  maker-graph watch sorting-1 --task mypackage.tasks:Sorting\n\n"
     "  maker-graph watch --journal postgresql://db.example/runs",
 )
 def watch_command(
@@ -30,11 +30,12 @@ def watch_command(
         list[str] | None,
         typer.Argument(metavar="RUN", help="The runs: names under runs/ or in --journal, or directories. Default: all."),
     ] = None,
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8765,
+    port: Annotated[int, typer.Option(help="The port of the page; 0 takes a free one.", min=0, max=65535)] = 8765,
     host: Annotated[
         str,
         typer.Option(
-            help="The address to listen on. Any other than 127.0.0.1 lets other machines in, and what is sent is not encrypted."
+            help="The address to listen on. Any other than 127.0.0.1 lets other machines see the page. What is sent is not "
+            "encrypted."
         ),
     ] = "127.0.0.1",
     journal: InJournal = None,
@@ -43,9 +44,9 @@ def watch_command(
 ) -> None:
     """Show runs in a browser while they are at work, and take your answers to stuck steps.
 
-    The page reads the journals in a process of its own, and imports no task. Your answers are checked like a model's replies,
-    and left for the run: the next resume uses them, and a run or resume with --wait goes on at once. To check an answer, the
-    task is needed. A task of your own is imported only if you name it (--task), or trust the directory (--trust).
+    The address of the page is printed. The page does not disturb the runs. Your answers are checked like a model's replies, and
+    left for the run: the next resume uses them, and a run or resume with --wait goes on at once. To check an answer, the task
+    is needed. A task of your own is imported only if you name it (--task), or trust the directory (--trust).
     """
     import os
     import secrets

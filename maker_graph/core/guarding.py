@@ -282,8 +282,8 @@ def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarde
     """
     for name in given:
         if name not in parts:
-            having = ", ".join(parts) or "none"
-            raise UsageError(f"{what} {name!r}, which is not a voted part of this task: its voted parts are {having}.")
+            having = f"its voted parts are {', '.join(parts)}" if parts else "it has no parts, so give one value for all of it"
+            raise UsageError(f"{what} {name!r}, which is not a voted part of this task: {having}.")
 
 
 def _see_items(task: Items) -> None:

@@ -73,8 +73,8 @@ def schema_asked(answer: Any, schema: Any, *, parsed: bool) -> Schema:
         return schema_of(answer)
     if schema is None:
         raise UsageError(
-            "structured needs the form of a reply: give the task, or its part, an attribute schema, which is the type whose "
-            "JSON its parse reads, or leave structured out."
+            "structured needs the JSON schema of a reply, and this task has none: leave structured out, or give the task "
+            "(or its part) an attribute schema, which is the type whose JSON its parse reads."
         )
     return schema_of(schema)
 

@@ -124,7 +124,8 @@ def price_for(model: str, own: str | None, max_cost: float | None, *, said: str 
     price = None if info.simulated else FREE if info.ships else price_of(model)
     if max_cost is not None and price is None:
         raise UsageError(
-            f"No price is known for {model}, so --max-cost cannot be kept: give --price '{said}' (USD per million tokens)."
+            f"No price is known for {model}, so --max-cost cannot be kept: give --price '{said}' (USD per million tokens), or "
+            "leave out --max-cost."
         )
     return price
 

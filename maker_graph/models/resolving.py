@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
@@ -104,17 +105,28 @@ def _openai(name: str) -> BaseChatModel:
     return ChatOpenAI(model=name)
 
 
+_PROVIDERS = ("openai", "anthropic", "google_genai", "mistralai", "ollama", "groq", "sim")
+"""Some names of providers, to which a misspelt one is compared."""
+
+
+def _meant(provider: str, name: str) -> str:
+    near = get_close_matches(provider.lower(), _PROVIDERS, n=1, cutoff=0.8)
+    return f" Did you mean {near[0]}:{name}?" if near and near[0] != provider else ""
+
+
 def _other(provider: str, name: str) -> BaseChatModel:
     try:
         from langchain.chat_models import init_chat_model  # noqa: PLC0415  an optional package
     except ImportError:
         raise UnknownModel(
             f"For {provider}:{name} install LangChain and its integration: pip install langchain langchain-{provider}."
+            f"{_meant(provider, name)}"
         ) from None
     try:
         model: BaseChatModel = init_chat_model(name, model_provider=provider)
     except ImportError as error:
         raise UnknownModel(f"For {provider}:{name} a package is missing. {error}") from None
     except ValueError as error:
-        raise UnknownModel(f"LangChain cannot make {provider}:{name}. {error}") from None
+        why = " ".join(str(error).split())
+        raise UnknownModel(f"LangChain cannot make {provider}:{name}.{_meant(provider, name)} {why}") from None
     return model

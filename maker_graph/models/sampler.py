@@ -147,7 +147,8 @@ class Sampler:
         self._batch = checks.switch("calls batch", calls.get("batch") or False)
         if self._batch and seed is not None:
             raise UsageError(
-                "With batch the samples of a round are one request, so they cannot have their own seeds: leave seed out."
+                "With batch the samples of a round are one request, so they cannot have their own seeds: leave seed out. For a "
+                "simulated model or tiny, which always have a seed, leave batch out."
             )
         self._salt = salt
 

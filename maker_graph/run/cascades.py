@@ -229,7 +229,7 @@ def _json_of(path: Path) -> Any:
     try:
         return strict_json(text)
     except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {visible(str(error))[:200]}.") from None
+        raise UsageError(f"{path} is not JSON: {visible(str(error))[:200]}. A cascade is {_EXAMPLE}.") from None
 
 
 def _cascade(found: Any, where: str) -> CascadeFile:

@@ -16,6 +16,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from shlex import quote
@@ -44,6 +45,9 @@ _FILES = (
     *("settings.json", _KEPT, "journal.watermark", SESSION, REPLIES),
     *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")),
 )
+
+RUNS_READ = 1_000
+"""At most this many runs are compared with a name that is that of no run."""
 
 RUNS_NAMED = 5
 """How many other runs an error names if there is no run of a name."""
@@ -255,11 +259,14 @@ def _see_kinds(directory: Path) -> None:
 
 def _missing(directory: Path) -> str:
     """Return what is missing in a directory that is not a run, and which runs are beside it."""
-    what = "it has no settings.json" if is_there(directory) else "there is no such directory"
-    beside = islice((each.parent.name for each in directory.parent.glob("*/settings.json")), RUNS_NAMED + 1)
-    names = sorted(map(visible, beside))
-    more = ", ..." if len(names) > RUNS_NAMED else ""
-    return what + (f". The runs in {directory.parent} are {', '.join(names[:RUNS_NAMED])}{more}" if names else "")
+    there = is_there(directory)
+    what = "it has no settings.json" if there else "there is no such directory"
+    folder = directory if there and next(directory.glob("*/settings.json"), None) else directory.parent
+    names = sorted(visible(each.parent.name) for each in islice(folder.glob("*/settings.json"), RUNS_READ))
+    near = get_close_matches(directory.name, names, n=1)
+    meant = f". Did you mean {near[0]}?" if near else "." if names else ""
+    more = " and others" if len(names) > RUNS_NAMED else ""
+    return what + meant + (f" The runs in {folder} are {', '.join(names[:RUNS_NAMED])}{more}" if names else "")
 
 
 def settings_of(directory: Path) -> Settings:

@@ -243,7 +243,10 @@ def label_by_truth(file: LabelFile, source: Source, order: Sequence[int]) -> Non
         MakerError: the file cannot be written, or the journal was changed since it was written.
     """
     if not isinstance(source.task, Known):
-        raise UsageError("The task has no truth(state), so it cannot label its steps: leave out --truth, or give it one.")
+        raise UsageError(
+            "The task does not know the right answers (it has no truth(state)): leave out --truth and answer yourself, or give "
+            "the task a truth(state)."
+        )
     places = {step: place for place, step in enumerate(order) if step not in file.labels}
     found = _truths(source, places)
     for labels in _chunks(sorted(found, key=lambda label: places[label.step])):

@@ -253,7 +253,7 @@ def _header(file: int, path: Path) -> LabelHeader | None:
         said = None
     form = said.get("labels") if isinstance(said, dict) else None
     if form is None:
-        raise UsageError(f"{path} exists, and holds something other than labels: give another file to --labels.")
+        raise UsageError(f"{path} holds something other than labels: give a new file, or one that holds labels.")
     if isinstance(form, int) and form > FORM:
         raise UsageError(f"{path} was written by a newer maker_graph (form {form}): install that version to go on.")
     try:

@@ -268,7 +268,7 @@ async def waiting(run: Run, graph: Compiled, at: MakerOutput) -> RunnableConfig:
 
 def none_waits() -> UsageError:
     """Return the error for an answer to a run in which no step waits for one."""
-    return UsageError("No step of this run waits for an answer: resume it without one.")
+    return UsageError("No step of this run waits for an answer: leave out --answer (in Python answer).")
 
 
 def _set_aside(path: Path) -> Path:

@@ -136,7 +136,7 @@ def planned_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival:
     """
     k = correlated.k_min(p, steps, target, rho=rho, rival=rival)
     if k is None:
-        raise UsageError(f"{no_k(p, steps, target, rho=rho, rival=rival)} To run all the same, say with which k.")
+        raise UsageError(f"{no_k(p, steps, target, rho=rho, rival=rival)} To run all the same, give k (--k).")
     return k
 
 

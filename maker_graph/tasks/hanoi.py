@@ -108,6 +108,11 @@ class Hanoi:
     def __init__(self, disks: int = 10, *, source: int = 0, target: int = 2) -> None:
         """Make the puzzle, with at least one disk and two different pegs.
 
+        Args:
+            disks: the number of disks.
+            source: the peg on which the disks begin: 0, 1 or 2.
+            target: the peg to which they go.
+
         Raises:
             UsageError: there are fewer than one disk, or source and target are not two different pegs of 0, 1 and 2.
         """

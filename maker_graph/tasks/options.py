@@ -37,11 +37,13 @@ class Option(NamedTuple):
         name: the name of the parameter.
         kind: its annotation; `str` if it has none.
         default: its default, or `REQUIRED`.
+        meaning: what the docstring says of it; empty if it says nothing.
     """
 
     name: str
     kind: Any
     default: Any
+    meaning: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.described})"
@@ -127,7 +129,10 @@ class Options:
         self.name = name
         self._make = make
         found = _parameters(make)
-        self.known = {each.name: _option(each) for each in found if each.kind in _BY_NAME}
+        said = _meanings(make)
+        self.known = {
+            each.name: _option(each)._replace(meaning=said.get(each.name, "")) for each in found if each.kind in _BY_NAME
+        }
         if takes_examples(make):
             self.known[OPTION] = Option(OPTION, Path, None)
         self._others = next((_option(each) for each in found if each.kind is inspect.Parameter.VAR_KEYWORD), None)
@@ -232,6 +237,22 @@ def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
     with suppress(Exception):
         signature = inspect.signature(make, eval_str=True)
     return [*signature.parameters.values()]
+
+
+def _meanings(make: Callable[..., Any]) -> dict[str, str]:
+    """Return name -> what the docstring of `make` says of this parameter, under Args."""
+    text = inspect.getdoc(make.__init__ if isinstance(make, type) else make) or ""
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.partition("\nArgs:\n")[2].split("\n"):
+        if not line.startswith("    "):
+            break
+        if begins := re.match(r"    (\w+): +", line):
+            name = begins[1]
+            found[name] = line[begins.end() :]
+        elif name:
+            found[name] += f" {line.strip()}"
+    return found
 
 
 def _option(parameter: inspect.Parameter) -> Option:

@@ -101,7 +101,7 @@ def _items(task: AnyTask) -> Items:
     if not isinstance(task, Items):
         raise UsageError(
             f"{type(task).__name__} cannot be cut, because each of its steps depends on the one before. Leave out --shards, or "
-            "submit several runs from a file."
+            "submit several runs with --runs FILE."
         )
     return task
 

@@ -92,7 +92,7 @@ def test_what_was_asked_is_not_asked_again_and_a_limit_holds_over_all_calls(tmp_
     told: list[tuple[int, int]] = []
     again = choose_by_labels(task, how, tmp_path / "m", progress=lambda *each: told.append(each))
     assert (told, again.account.spent.calls, again.cascade) == ([(108, 108)], first.account.spent.calls, first.cascade)
-    with pytest.raises(UsageError, match="holds a calibration with another samples"):
+    with pytest.raises(UsageError, match="holds a calibration with other values of samples"):
         choose_by_labels(task, Sampling(SMALL, (0.4,), samples=9), tmp_path / "m")
 
 

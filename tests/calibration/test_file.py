@@ -54,7 +54,7 @@ def test_a_file_of_before_had_the_digest_of_records_among_its_options(tmp_path: 
     with open_calibration(tmp_path / "c.jsonl", now) as calibration:
         assert calibration.request.inputs == {"input": "d"}
     with (
-        pytest.raises(UsageError, match="with another inputs"),
+        pytest.raises(UsageError, match="with other values of inputs"),
         open_calibration(tmp_path / "c.jsonl", now.model_copy(update={"inputs": {"input": "e"}})),
     ):
         pass
@@ -66,7 +66,7 @@ def test_a_calibration_of_something_else_is_not_gone_on_with(tmp_path: Path) -> 
         pass
     before = path.read_bytes()
     with (
-        pytest.raises(UsageError, match="another max_tokens, samples"),
+        pytest.raises(UsageError, match="other values of max_tokens, samples"),
         open_calibration(path, request_of(samples=2, max_tokens={"scripted": 7})),
     ):
         pass

@@ -115,7 +115,7 @@ def test_a_calibration_is_of_one_part(tmp_path: Path) -> None:
         ({"model": {"choose": WEAK}}, "model has none for the part 'verdict'"),
         ({"model": {"choose": WEAK, "verdict": WEAK, "look": WEAK}}, "model names 'look'"),
         ({"calibration": {"look": "x"}}, "calibration names 'look'"),
-        ({"k": {"choose": 3}, "task": Hanoi(3)}, "k names 'choose'.*voted parts are none"),
+        ({"k": {"choose": 3}, "task": Hanoi(3)}, "k names 'choose'.*it has no parts"),
         ({"model": {"microstep": WEAK}, "task": Hanoi(3)}, "model names 'microstep'"),
     ],
 )

@@ -87,7 +87,7 @@ def test_the_tiny_model_says_that_it_knows_nothing_of_other_tasks(cli: Cli, tmp_
 
 def test_a_target_that_no_k_reaches_is_refused_with_the_reason(cli: Cli) -> None:
     done = cli("run", "hanoi", "--model", "sim:perfect,error=.4,rho=.3", "--target", ".999")
-    assert (done.returncode, "no k reaches .999" in done.stderr, "say with which k" in done.stderr) == (2, True, True)
+    assert (done.returncode, "no k reaches .999" in done.stderr, "give k (--k)" in done.stderr) == (2, True, True)
 
 
 def test_what_a_run_may_cost_is_the_sum_of_its_requests_each_at_its_own_tier(cli: Cli) -> None:

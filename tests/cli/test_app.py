@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from maker_graph.cli import app
 from tests.cli.commands import SIM
+from tests.conftest import Cli
 
 ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
 
@@ -32,7 +33,13 @@ ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
         (["run", "hanoi", "--model", "openai:gpt-4.1-mini"], "OPENAI_API_KEY"),
         (["run", "hanoi", "--model", "anthropic:claude"], "install"),
         (["run", "hanoi", "--disks", "0"], "at least 1 disk"),
-        (["run", "hanoi", "--disks", "two"], "disks"),
+        (["run", "hanoi", "--disks", "two"], "Invalid value for '--disks': "),
+        (["run", "hanoi", "--k", "3", "--target", "95"], "between 0 and 1, not 95"),
+        (["run", "hanoi", "--labelled", "x.csv"], "--labelled is for curate. hanoi does not take it"),
+        (["run", "hanoi", "--examples", "x.jsonl"], "--examples is for records, curate, migrate. hanoi does not take it"),
+        (["run", "hanoi", "--retry-temperature", "hot"], "--retry-temperature must be one temperature"),
+        (["resume", "r", "--k", "3"], "A run keeps what --k said when it began: leave it out, or start a new run"),
+        (["resume", "r", "--ks", "3"], "No such option"),
         (["run", "hanoi", "--disks", "1100"], "steps is too large to be planned for"),
         (["run", "hanoi", "--k", "200"], "max_samples"),
         (["run", "hanoi", "--model", "sim:perfect,max_tokens=-5"], "at least 1"),
@@ -67,6 +74,27 @@ def test_wrong_usage_gives_one_clear_sentence_and_2(
     assert words in done.stderr
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "plain"),
+    [
+        ("--disks", "two", "'--disks': it must be a whole number"),
+        ("--max-cost", "much", "'--max-cost': it must be a number"),
+        ("--max-cost", "-1", "'--max-cost': it must be at least 0"),
+        ("--fsync", "never", "'--fsync': 'never' is not one of"),
+    ],
+)
+def test_a_value_that_is_none_is_told_in_plain_words(option: str, value: str, plain: str) -> None:
+    assert plain in " ".join(CliRunner().invoke(app, ["run", "hanoi", option, value]).stderr.split())
+
+
+def test_a_name_of_no_run_is_told_with_the_runs_that_there_are(cli: Cli, tmp_path: Path) -> None:
+    for name in ("demo", *"abcdef"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "settings.json").touch()
+    assert "Did you mean demo? The runs in runs are a, b, c, d, demo and others." in cli("status", "demo2").stderr
+    assert "it has no settings.json. The runs in runs are a, b, c, d, demo and others." in cli("status", "./runs").stderr
 
 
 def test_help_has_examples() -> None:

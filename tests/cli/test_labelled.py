@@ -79,8 +79,8 @@ def test_cascades_written_down_before_are_tried_in_their_order(votes: Path, tmp_
         (["--labelled", "x", "--p", ".9"], "leave out --model, --p, --price"),
         (["--labelled", "x", "--target", "1"], "must lie between 0 and 1"),
         (["--labelled", "x", "--max-review", "2"], "must be at least 0 and at most 1"),
-        (["--cascades", "x"], "belong to --labelled"),
-        (["--p", ".9", "--steps", "3", "--out", "x"], "belong to --labelled"),
+        (["--cascades", "x"], "need --labelled FILE"),
+        (["--p", ".9", "--steps", "3", "--out", "x"], "need --labelled FILE"),
     ],
 )
 def test_a_mistake_is_one_sentence(args: list[str], says: str) -> None:

@@ -7,11 +7,17 @@ import pytest
 
 from tests.conftest import Cli
 
-COUNTING = """
+COUNTING = '''
 from pathlib import Path
 from maker_graph.simulation import Replies
 class Counting:
     def __init__(self, upper_end: int, words: Path | None = None, aloud: bool = False, seed: int = 0):
+        """Count.
+
+        Args:
+            words: a file with a word for each number,
+                such as [a]one[/a].
+        """
         self.end, self.aloud = upper_end, aloud
     def start(self): return {"n": 0}
     def total(self): return self.end
@@ -21,7 +27,7 @@ class Counting:
     def truth(self, state): return state["n"]
     def apply(self, state, answer): return {"n": answer + 1}
     def rehearse(self, state): return Replies(str(state["n"]), ["9"])
-"""
+'''
 TASK = "counting:Counting"
 
 
@@ -76,9 +82,10 @@ def test_a_mistake_is_told_in_a_sentence(cli: Cli, given: tuple[str, ...], said:
 
 @pytest.mark.usefixtures("counting")
 def test_the_help_says_what_the_named_task_takes(cli: Cli) -> None:
-    shown = cli("run", TASK, "--help").stdout
+    shown = " ".join(cli("run", TASK, "--help").stdout.split())
     assert "--upper-end: int, required" in shown
     assert "--aloud: bool, False if left out" in shown
+    assert "--words: a file with a word for each number, such as [a]one[/a] (Path | None, None if left out)" in shown
     assert "--upper-end" not in cli("run", "--help").stdout
     assert "maker-graph run hanoi" in cli("run", "nowhere:Task", "--help").stdout
 

@@ -207,5 +207,5 @@ def test_what_the_task_says_of_its_replies_goes_to_the_provider_for_parts_for_it
             create_maker(task, model=model, k=1, structured=True).compile().invoke({})
     schemas = [body["response_format"]["json_schema"]["schema"] for body in asked]
     assert schemas == [schema_of(Count)] * 3 + [schema_of(bool), schema_of(Count)]
-    with pytest.raises(UsageError, match="give the task, or its part, an attribute schema"):
+    with pytest.raises(UsageError, match=r"give the task .or its part. an attribute schema"):
         create_maker(Story(), model=model, k=1, structured=True)

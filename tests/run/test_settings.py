@@ -240,7 +240,7 @@ def test_a_task_that_cannot_ask_what_is_voted_on_is_told_before_anything_is_stor
         {"voting": structured},
         {"voting": Voting(), "cascade": [RungSettings(model="sim:perfect", voting=structured)]},
     ):
-        with pytest.raises(UsageError, match="the form of a reply"):
+        with pytest.raises(UsageError, match="the JSON schema of a reply"):
             new_settings(described(Hanoi(3)), "sim:perfect", **how)
     rung = RungSettings(model="sim:perfect", voting=Voting(), rephrase=1)
     with pytest.raises(UsageError, match="has no rephrase"):

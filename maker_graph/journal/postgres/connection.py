@@ -300,7 +300,9 @@ class Connection:
         if isinstance(error, errors.DataError):
             return UsageError(f"A text cannot be kept in the journal at {where} ({why}).")
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
-            return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
+            return OutOfReach(
+                f"The journal at {where} cannot be reached ({why}): see that its database runs, and that the address is right."
+            )
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")
 
 

@@ -288,10 +288,10 @@ class Simulator:
             if said is not None:
                 return replies_of(said)
         raise UsageError(
-            "A simulated model answers only what it has rehearsed: the prompts of hanoi and records, and the questions that "
-            "simulated(profile, answers) is given. This prompt is none of them. Add the question to these answers; or give the "
-            "task a function rehearse(state) that returns Replies(right, wrong), or an object rehearsal (see "
-            "maker_graph.simulation); or use a real model."
+            "A simulated model does not know this prompt: use a real model, or tell it the answer. It knows the prompts of "
+            "hanoi and records, and what it is told: by the task, in a function rehearse(state) that returns "
+            "Replies(right, wrong) or in an object rehearsal (see maker_graph.simulation), or by simulated(profile, "
+            "answers)."
         )
 
 

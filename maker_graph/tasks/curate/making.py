@@ -41,7 +41,19 @@ def curate(  # noqa: PLR0917  they are options, and go by their names
     truth: Path | None = None,
     labelled: Path | None = None,
 ) -> Curate:
-    """Return the task with these options, which are those of `curation` in the form that a run keeps."""
+    """Return the task with these options, which are those of `curation` in the form that a run keeps.
+
+    Args:
+        input: the table: CSV, JSON Lines or Parquet, by its suffix.
+        schema: what a record is: a pydantic model as module:Model or file.py:Model, or a file with a JSON schema.
+        program: a function that answers before any model, as module:function or file.py:function.
+        per_field: whether each field is a separate question.
+        prefix: a text that is put before the names of the new columns in the results.
+        instructions: a file with further text for the prompt.
+        examples: a file of labelled rows, of which a prompt shows a few.
+        truth: a file with the right record of each row, to rehearse simulated models and to judge a run.
+        labelled: a file of labelled rows with which a model is measured before the run.
+    """
     return _made(open_rows(input), schema, program, per_field, prefix, instructions, examples, truth, labelled)
 
 

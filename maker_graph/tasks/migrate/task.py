@@ -77,7 +77,10 @@ class Migrate(Items):
         self._found(found)
         if not self.items:
             left = [f", and {len(self.left_out):,} were left out ({each.path}: {each.why})" for each in self.left_out[:1]]
-            raise UsageError(f"The rule found nothing in {path}: {number:,} Python files were searched{''.join(left)}.")
+            raise UsageError(
+                f"The rule found nothing in {path}: {number:,} Python files were searched{''.join(left)}. "
+                "Give another path (--path) or rule (--rule)."
+            )
 
     @classmethod
     def again(cls, kept: str, path: Path, rule: str = "percent", python: str | None = None) -> Self:

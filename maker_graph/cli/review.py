@@ -1,6 +1,6 @@
 """`maker-graph review`: list the open items of a run, export them, or answer them one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,8 @@ from maker_graph.cli.asking import question_lines, read_anything, typed_line
 from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run, unescaped
 from maker_graph.cli.output import counted, say, tell
 from maker_graph.core.characters import visible
+from maker_graph.core.guarding import guarded
+from maker_graph.core.task import Keyed
 from maker_graph.errors import MakerError, Undecided
 
 if TYPE_CHECKING:
@@ -73,8 +75,10 @@ def _export(run: "Run", path: Path, *, force: bool) -> None:
 
 def _list(run: "Run", *, as_json: bool) -> None:
     if not as_json:
-        for item in run.open_items():
-            say("\n".join(_lines(item)))
+        items = list(run.open_items())
+        shown = _Shown(run, items)
+        for item in items:
+            say("\n".join(shown.lines(item)))
 
 
 def _ask(run: "Run") -> MakerError | None:
@@ -88,13 +92,15 @@ def _ask(run: "Run") -> MakerError | None:
     from maker_graph.cli.session import written_of
 
     items = list(run.open_items())
+    shown = _Shown(run, items)
     if items:
-        tell("Type an answer as a model would reply, or #1 for the first candidate. Nothing skips the item; q stops.")
+        candidate = "" if shown.keyed else ", or #1 for the first candidate"
+        tell(f"Type an answer as a model would reply{candidate}. An empty line skips the item; q stops.")
     read_anything()
     answered = False
     try:
         for place, item in enumerate(items, start=1):
-            tell("\n".join([f"[{place} of {len(items)}]", *_lines(item)]))
+            tell("\n".join([f"[{place} of {len(items)}]", *shown.lines(item)]))
             taken = _answered(run, item)
             if taken is None:
                 break
@@ -133,13 +139,28 @@ def _meant(typed: str, item: "OpenItem") -> "Iterator[Reply]":
         yield Candidate(list(item.ballot)[place - 1])
 
 
-def _lines(item: "OpenItem") -> Iterator[str]:
-    yield f"Item {item.number:,}"
-    yield from question_lines(item.question)
-    for place, (candidate, votes) in enumerate(item.ballot.items(), start=1):
-        yield f"  #{place}: {votes} for {visible(candidate)[:200]}"
-    flags = ", ".join(f"{name} {number}" for name, number in item.flags.items())
-    yield f"  {item.samples} samples" + (f"; red flags: {flags}" if flags else "")
+class _Shown:
+    """How open items are shown.
+
+    Attributes:
+        keyed: whether the candidates are keys and not whole answers, so that none can be chosen by its number.
+    """
+
+    def __init__(self, run: "Run", items: "Sequence[OpenItem]") -> None:
+        self.keyed = isinstance(guarded(run.task), Keyed)
+        self._replies = run.home.last_replies([item.number for item in items])
+
+    def lines(self, item: "OpenItem") -> Iterator[str]:
+        """Yield what is shown of an item: the question, the votes, the red flags, and the last reply of a model."""
+        yield f"Item {item.number:,}"
+        yield from question_lines(item.question)
+        for place, (candidate, votes) in enumerate(item.ballot.items(), start=1):
+            number = "" if self.keyed else f"#{place}: "
+            yield f"  {number}{votes} for {visible(candidate)[:200]}"
+        flags = ", ".join(f"{name} {number}" for name, number in item.flags.items())
+        yield f"  {item.samples} samples" + (f"; red flags: {flags}" if flags else "")
+        if replies := self._replies.get(item.number):
+            yield f"  The last reply: {visible(' '.join(replies[-1].split()))[:300]}"
 
 
 def _plain(item: "OpenItem") -> dict[str, Any]:

@@ -76,15 +76,10 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
         yield "Final state", shown((verdict or "", STYLES.get(verdict, "")), f": {result['because']}")
     if result["result"] is not None:
         yield "Result", visible(result["result"] if isinstance(result["result"], str) else json.dumps(result["result"]))
-    steps = max(result["steps"], 1)
     yield "Steps", f"{_position(result).removesuffix(' steps')}, {_decided(result)}"
     yield from _passed_rows(result)
     yield from _verified_rows(result)
-    yield (
-        "Samples",
-        f"{result['samples']:,}"
-        + (f" ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)" if result["steps"] else ""),
-    )
+    yield "Samples", f"{result['samples']:,}{_each(result)}"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
     if result["lost"]:
@@ -140,10 +135,21 @@ def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
         yield "Merged", f"on {counted(merged, 'step')} {what}"
 
 
+def _each(result: Summary) -> str:
+    """Return how many samples and rounds a step took, of those that models voted on."""
+    without = sum(result["given"].get(by, 0) for by in ("program", "world"))
+    voted = result["steps"] - without
+    if voted < 1:
+        return ""
+    step = "a step" if not without else "for each step that was voted on"
+    return f" ({result['samples'] / voted:.2f} {step}, in {result['rounds'] / voted:.2f} rounds)"
+
+
 def _decided(result: Summary) -> str:
     """Return how many steps were answered or proved in which way, in words."""
     answered = [f"{number:,} answered by {_GIVERS[by]}" for by, number in result["given"].items()]
-    if result["steps"] and sum(result["given"].values()) == result["steps"]:
+    answered += [f"{result['open']:,} left open"] if result["open"] else []
+    if result["steps"] and sum(result["given"].values()) + result["open"] == result["steps"]:
         return ", ".join(answered)
     ways = [*answered, *([f"{result['proved']:,} proved"] if result["proved"] else [])]
     return f"{', '.join(ways)}{', each other one' if ways else 'each'} decided by {_by(result)}"

@@ -30,6 +30,8 @@ LONG = 20_000
 GIVERS = ("program", "world", "person")
 """Who gives an answer without a vote that decides."""
 
+_OPEN = "open"
+
 _VERDICT = "verdict"
 """The name of the note with the verdict."""
 
@@ -99,6 +101,7 @@ class Summary(TypedDict):
             are in `flags`.
         merged: steps whose winner won only because the task's `key` makes one candidate of several answers.
         given: "program", "world" or "person" -> steps whose answer it gave, without a vote that decided.
+        open: steps that are left open.
     """
 
     run: str
@@ -139,6 +142,7 @@ class Summary(TypedDict):
     standings: dict[str, int]
     merged: int
     given: dict[str, int]
+    open: int
 
 
 def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summary:
@@ -202,6 +206,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         standings=totals.get("standings", {}),
         merged=totals.get("merged", 0),
         given={by: found.given[by] for by in GIVERS if found.given[by]},
+        open=found.given[_OPEN],
     )
 
 
@@ -247,7 +252,7 @@ def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
         if amended:  # else both are those of the replay
             digest, totals = digest_after(digest, at["step"], decision), added(totals, decision, at["step"])
         examiner.see(decision, before)
-        given[decision["by"]] += 1
+        given[decision["by"] if decision["status"] == "decided" else _OPEN] += 1
         if at["step"] % 1000 == 0:
             progress(at["step"])
     if not amended:
@@ -264,7 +269,7 @@ def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
     for step, decision in enumerate(run.journal.decisions(), start=1):
         totals = added(totals, decision, step)
         differs += not decision["first_agrees"]
-        given[decision["by"]] += 1
+        given[decision["by"] if decision["status"] == "decided" else _OPEN] += 1
         if step % 1000 == 0:
             progress(step)
     return _Found(step, totals, differs, given)

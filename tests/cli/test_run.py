@@ -14,7 +14,8 @@ KEYS = [
     "run", "task", "model", "simulated", "steps", "total", "done", "verdict", "because", "verified",
     "wrong", "result", "k", "leads", "samples", "votes", "outvoted",
     "first_sample_wrong_at", "single_differs", "single_wrong", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
-    "drafts", "dropped", "lost", "sessions", "stuck", "rule", "passed", "rungs", "proved", "standings", "merged", "given", "open",
+    "drafts", "dropped", "lost", "sessions", "stuck", "rule", "passed", "rungs", "proved", "standings", "merged",
+    "given", "open",
     "exit_code", "reason",
 ]  # fmt: skip
 

@@ -52,7 +52,7 @@ def announce(run: Run, *, quiet: bool) -> None:
             {"input": read, "cached": 0, "output": cap}
         )  # for each request by itself, as a price may depend on its length
         draws.print(
-            f"Expected: {calls:,} calls{_more(settings)}; "
+            f"Expected: at least {calls:,} calls{_more(settings)}; "
             f"up to ${most:,.2f} for these {calls:,} if every reply fills its {cap} tokens. "
             f"{_limit(run.options.max_cost, most)}"
         )
@@ -81,7 +81,9 @@ def _rules(settings: Settings) -> str:
 
 def _more(settings: Settings) -> str:
     return (
-        " on the first rung, and more for what it passes on" if settings.cascade else ", and some more where samples disagree"
+        " on the first rung, and more for what it passes on"
+        if settings.cascade
+        else ", and more where samples disagree or are discarded"
     )
 
 

@@ -80,11 +80,9 @@ def _rules(settings: Settings) -> str:
 
 
 def _more(settings: Settings) -> str:
-    return (
-        " on the first rung, and more for what it passes on"
-        if settings.cascade
-        else ", and more where samples disagree or are discarded"
-    )
+    if settings.cascade:
+        return " on the first rung, and more for what it passes on"
+    return ", and more where samples disagree or are discarded"
 
 
 def _prompt_tokens(run: Run) -> int:

@@ -140,8 +140,8 @@ def run_command(
 
     if task in {"records", "curate"} and out is None:
         raise UsageError(f"{task} needs --input FILE and --out FILE.")
-    for option, given in (("examples", examples), ("labelled", labelled)):
-        _see_taken(task, option, given)
+    for option, rows in (("examples", examples), ("labelled", labelled)):
+        _see_taken(task, option, rows)
     if examples is not None:
         sets, variants = [*(sets or ()), f"examples={examples}"], variants or labelled is None
     if labelled is not None:

@@ -241,7 +241,7 @@ def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
 
 def _meanings(make: Callable[..., Any]) -> dict[str, str]:
     """Return name -> what the docstring of `make` says of this parameter, under Args."""
-    text = inspect.getdoc(getattr(make, "__init__") if isinstance(make, type) else make) or ""  # noqa: B009  mypy asks for it
+    text = inspect.getdoc(getattr(make, "__init__", make) if isinstance(make, type) else make) or ""
     found: dict[str, str] = {}
     name = ""
     for line in text.partition("\nArgs:\n")[2].split("\n"):

@@ -87,7 +87,7 @@ def test_another_calibration_is_not_mixed_into_a_file(cli: Cli, tmp_path: Path) 
     assert cli(*args).returncode == 0
     before = (tmp_path / "c.jsonl").read_bytes()
     other = cli(*args, "--samples", "3")
-    assert (other.returncode, "another samples" in other.stderr) == (2, True)
+    assert (other.returncode, "other values of samples" in other.stderr) == (2, True)
     assert cli(*args).returncode == 0
     assert (tmp_path / "c.jsonl").read_bytes() == before
 

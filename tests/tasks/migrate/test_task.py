@@ -96,7 +96,7 @@ def test_a_rule_that_finds_nothing_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"found nothing in .*: 1 Python files were searched, and 1 were left out \(bad"):
         migration(tmp_path, a="x = 1\n", bad="x = (\n")
     (tmp_path / "bad.py").unlink()
-    with pytest.raises(UsageError, match=r"1 Python files were searched\.$"):
+    with pytest.raises(UsageError, match=r"1 Python files were searched\. Give another path"):
         migration(tmp_path, a="x = 1\n")
 
 

@@ -13,7 +13,7 @@ CHECKS = {
     "plain": "states and answers are plain JSON, and mean the same after they are stored",
     "prompts": "all of them can be sent",
     "replies": "the task reads and accepts its own right replies, and no wrong one counts as right",
-    "end": "the steps come to an end, as many as total() says, and the right answers reach the goal",
+    "end": "the steps come to an end; if there is total() or goal(), they are as many as it says, and reach the goal",
     "replay": "in a task that was made anew, the same answers lead to the same end",
     "processes": "in other processes, with other hash seeds, everything is the same",
 }

@@ -113,7 +113,8 @@ class Curate(Items):
         except MakerError:
             raise
         except (Exception, SystemExit) as error:
-            raise failed(self._on(row), error) from error
+            columns = f". The row has the columns {', '.join(map(visible, row))}" if isinstance(error, KeyError) else ""
+            raise UsageError(f"{failed(self._on(row), error)}{columns}") from error
         if found is None:
             return None
         try:

@@ -545,7 +545,7 @@ def parse_temperatures(text: str) -> list[Temperature | Auto]:
     except UsageError:
         found = []
     if len(found) < 2 or not all(isinstance(each, tuple) for each in found):
-        raise UsageError(f"--temperatures must be at least two numbers, such as 0,.1,.4,.7,1, not {text!r}.")
+        raise UsageError(f"--temperatures must be at least two numbers of at least 0, such as 0,.1,.4,.7,1, not {text!r}.")
     return list(dict.fromkeys(found))
 
 

@@ -56,7 +56,7 @@ def test_limits_are_of_all_files_together(tmp_path: Path) -> None:
     ("args", "says"),
     [
         (["--temperatures", "0"], "at least two numbers"),
-        (["--temperatures", "0,hot"], "--temperature must be one or two numbers"),
+        (["--temperatures", "0,hot"], "--temperatures must be at least two numbers"),
         (["--temperatures", "0,-1"], "at least 0"),
         (["--temperatures", "0,none"], "at least two numbers"),
         (["--temperatures", "0,1", "--temperature", "0"], "give one of them"),

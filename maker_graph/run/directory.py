@@ -227,11 +227,12 @@ def _see_free(directory: Path) -> None:
     Raises:
         UnusableRun: something is there.
     """
-    if is_there(directory / "settings.json"):
-        raise UnusableRun(f"{directory} exists: resume it (maker-graph resume {directory}), or give another --run.")
     empty = directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
-    if os.path.lexists(directory) and not empty:
-        raise UnusableRun(f"{directory} exists and is not a run: give another --run.")
+    if empty or not os.path.lexists(directory):
+        return
+    if is_there(directory / "settings.json"):  # asked last, because another process may make the run just now
+        raise UnusableRun(f"{directory} exists: resume it (maker-graph resume {directory}), or give another --run.")
+    raise UnusableRun(f"{directory} exists and is not a run: give another --run.")
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,7 @@
 """`maker-graph review`: list the open items of a run, export them, or answer them one by one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,9 @@ from maker_graph.core.characters import visible
 from maker_graph.core.guarding import guarded
 from maker_graph.core.task import Keyed
 from maker_graph.errors import MakerError, Undecided
+
+AT_ONCE = 1_000
+"""For so many open items the last replies are read at once."""
 
 if TYPE_CHECKING:
     from maker_graph.run.left_answers import Reply
@@ -75,10 +79,8 @@ def _export(run: "Run", path: Path, *, force: bool) -> None:
 
 def _list(run: "Run", *, as_json: bool) -> None:
     if not as_json:
-        items = list(run.open_items())
-        shown = _Shown(run, items)
-        for item in items:
-            say("\n".join(shown.lines(item)))
+        for _, lines in _shown(run, run.open_items(), keyed=_keyed(run)):
+            say("\n".join(lines))
 
 
 def _ask(run: "Run") -> MakerError | None:
@@ -92,15 +94,15 @@ def _ask(run: "Run") -> MakerError | None:
     from maker_graph.cli.session import written_of
 
     items = list(run.open_items())
-    shown = _Shown(run, items)
+    keyed = _keyed(run)
     if items:
-        candidate = "" if shown.keyed else ", or #1 for the first candidate"
+        candidate = "" if keyed else ", or #1 for the first candidate"
         tell(f"Type an answer as a model would reply{candidate}. An empty line skips the item; q stops.")
     read_anything()
     answered = False
     try:
-        for place, item in enumerate(items, start=1):
-            tell("\n".join([f"[{place} of {len(items)}]", *shown.lines(item)]))
+        for place, (item, lines) in enumerate(_shown(run, items, keyed=keyed), start=1):
+            tell("\n".join([f"[{place} of {len(items)}]", *lines]))
             taken = _answered(run, item)
             if taken is None:
                 break
@@ -139,28 +141,31 @@ def _meant(typed: str, item: "OpenItem") -> "Iterator[Reply]":
         yield Candidate(list(item.ballot)[place - 1])
 
 
-class _Shown:
-    """How open items are shown.
+def _shown(run: "Run", items: "Iterable[OpenItem]", *, keyed: bool) -> "Iterator[tuple[OpenItem, list[str]]]":
+    """Yield each open item with the lines in which it is shown. The last replies are read for many items at once."""
+    left = iter(items)
+    while some := list(islice(left, AT_ONCE)):
+        replies = run.home.last_replies([item.number for item in some])
+        for item in some:
+            yield item, list(_lines(item, replies.get(item.number, []), keyed=keyed))
 
-    Attributes:
-        keyed: whether the candidates are keys and not whole answers, so that none can be chosen by its number.
-    """
 
-    def __init__(self, run: "Run", items: "Sequence[OpenItem]") -> None:
-        self.keyed = isinstance(guarded(run.task), Keyed)
-        self._replies = run.home.last_replies([item.number for item in items])
+def _lines(item: "OpenItem", replies: list[str], *, keyed: bool) -> Iterator[str]:
+    """Yield the question, the votes, the red flags, and the last reply; candidates that are keys get no number to choose by."""
+    yield f"Item {item.number:,}"
+    yield from question_lines(item.question)
+    for place, (candidate, votes) in enumerate(item.ballot.items(), start=1):
+        number = "" if keyed else f"#{place}: "
+        yield f"  {number}{votes} for {visible(candidate)[:200]}"
+    flags = ", ".join(f"{name} {number}" for name, number in item.flags.items())
+    yield f"  {item.samples} samples" + (f"; red flags: {flags}" if flags else "")
+    if replies:
+        yield f"  The last reply: {visible(' '.join(replies[-1].split()))[:300]}"
 
-    def lines(self, item: "OpenItem") -> Iterator[str]:
-        """Yield what is shown of an item: the question, the votes, the red flags, and the last reply of a model."""
-        yield f"Item {item.number:,}"
-        yield from question_lines(item.question)
-        for place, (candidate, votes) in enumerate(item.ballot.items(), start=1):
-            number = "" if self.keyed else f"#{place}: "
-            yield f"  {number}{votes} for {visible(candidate)[:200]}"
-        flags = ", ".join(f"{name} {number}" for name, number in item.flags.items())
-        yield f"  {item.samples} samples" + (f"; red flags: {flags}" if flags else "")
-        if replies := self._replies.get(item.number):
-            yield f"  The last reply: {visible(' '.join(replies[-1].split()))[:300]}"
+
+def _keyed(run: "Run") -> bool:
+    """Say whether the candidates are keys and not whole answers, so that none can be chosen by its number."""
+    return isinstance(guarded(run.task), Keyed)
 
 
 def _plain(item: "OpenItem") -> dict[str, Any]:

@@ -8,6 +8,7 @@ takes the place of the one before. So a former owner that is still alive has its
 import fcntl
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from maker_graph.run.session import MOST_READ, Said, SeenSession, State
 
 SESSION = "session.json"
 REPLIES = "last_replies.jsonl"
+
+_BEGIN = re.compile(rb'\{"step": (\d{1,19}),')
+"""The beginning of a line with the last replies to an item, and the number of the item."""
 
 MOST_KEPT = 256_000_000
 """The most bytes of last replies that are read."""
@@ -90,16 +94,12 @@ def _locked(file: int) -> bool:
 
 def last_replies(directory: Path, steps: Sequence[int]) -> dict[int, list[str]]:
     """Return the last replies to items that were left open, by their numbers, as far as they were kept."""
-    wanted, found = tuple(_begins(step) for step in steps), dict[int, list[str]]()
+    wanted, found = frozenset(steps), dict[int, list[str]]()
     with suppress(OSError), (directory / REPLIES).open("rb") as file:
         while file.tell() < MOST_KEPT and (line := file.readline(MOST_READ)):
-            if line.startswith(wanted):  # the others are not read
+            begins = _BEGIN.match(line)
+            if begins is not None and int(begins[1]) in wanted:  # the others are not read
                 with suppress(ValueError, TypeError, LookupError, RecursionError):
                     kept = json.loads(line)
                     found[kept["step"]] = [str(reply) for reply in kept["replies"]]
     return found
-
-
-def _begins(step: int) -> bytes:
-    """Return the beginning of the line with the last replies to an item."""
-    return json.dumps({"step": step})[:-1].encode() + b","

@@ -54,6 +54,7 @@ def statuses(folder: Path) -> list[Any]:
 def test_open_items_are_listed_with_what_was_asked(stopped: Cli) -> None:
     listed = stopped("review", "r", "--list")
     assert (listed.returncode, "Item 2" in listed.stdout, "Price: ?a" in listed.stdout) == (3, True, True)
+    assert listed.stdout.count("  The last reply: no") == 2
     found = json.loads(stopped("review", "r", "--json").stdout)
     assert [item["item"] for item in found["items"]] == [2, 4]
     assert (found["open"], found["exit_code"]) == (2, 3)
@@ -233,3 +234,14 @@ def test_they_are_voted_on_once_more_if_that_is_asked_for(stopped: Cli, tmp_path
     assert statuses(tmp_path) == ["1.00", "7.00", "3.00", "7.00", "5.00"]
     again = stopped("resume", "r", "--retry-open", "--quiet", "--json")
     assert (again.returncode, json.loads(again.stdout)["digest"] is not None) == (0, True), "nothing is open any more"
+
+
+def test_candidates_that_are_keys_are_not_offered_by_number(cli: Cli, tmp_path: Path) -> None:
+    keyed = TASK.replace("class Prices", "class Keyed") + "    def key(self, answer):\n        return answer.strip('0')\n"
+    torn = keyed.replace('["none", "-"]', '["1.0", "2.0"]').replace('Replies("no price"', 'Replies("3.0"')
+    (tmp_path / "keyed.py").write_text(torn)
+    args = ("--model", "sim:perfect,error=.7,favourite=.5", "--k", "9", "--max-samples", "9", "--seed", "1", "--run", "r", "-q")
+    assert cli("run", "keyed:Keyed", *args).returncode == 3
+    shown = cli("review", "r", "--list").stdout
+    assert " for " in shown
+    assert "#1" not in shown

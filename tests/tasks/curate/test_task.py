@@ -62,7 +62,7 @@ def test_the_program_answers_first_and_is_held_to_the_schema(rows: Any) -> None:
         ({"name": "Tea"}, "row 2: this is not a record"),
         ("Tea", "row 2 returned 'Tea': return a dict of fields, or None"),
         ({"name": {1, 2}}, "row 2 returned something that is not plain JSON"),
-        (KeyError("x"), "row 2 failed with KeyError: 'x'"),
+        (KeyError("x"), "row 2 failed with KeyError: 'x'. The row has the columns "),
         (SystemExit(0), "row 2 failed with SystemExit: 0"),
     ],
 )
